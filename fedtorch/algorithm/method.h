@@ -40,9 +40,10 @@ struct Contribution {
 /// Holds what a server half works with. Vectors are float64: the global model
 /// is kept in float64 and rounded to float32 when it is sent.
 struct ServerContext {
-  std::span<double> model;               ///< x, [d], to be moved
-  std::span<const double> aggregate;     ///< the rule's result over the deltas
-  /// Plain sums over the admitted clients of what they sent as `extra`.
+  std::span<double> model;            ///< x, [d], to be moved
+  std::span<const double> aggregate;  ///< the rule's result over the deltas
+  /// Plain sums over the admitted clients of what they sent as `extra`; a
+  /// client counts once, whatever its multiplicity. Empty without clients.
   const std::map<std::string, std::vector<double>>& extra_sums;
   std::span<const Contribution> cohort;  ///< admitted, ascending client id
   std::int64_t num_clients = 0;          ///< N
@@ -80,6 +81,8 @@ class Method {
   /// Sizes the server state; called once, before the first round.
   virtual void Start(std::size_t dimension) { (void)dimension; }
   virtual server::State SaveState() const { return {}; }
+  /// Takes back what `SaveState` gave; after `Start`.
+  /// Throws: RunError when names or sizes do not fit.
   virtual void LoadState(const server::State& state) { (void)state; }
   /// Values worth a line in metrics.jsonl for this round, by metric name,
   /// e.g. {"algorithm/tau_eff", 12.5}.

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fedtorch/algorithm/method.h"
+#include "fedtorch/core/errors.h"
+
+namespace fedtorch::algorithm {
+
+/// Trains from the current local weights and fills `update.result` and
+/// `update.delta` = local - global, [d]. A client that takes no step sends a
+/// zero delta. Cost: the local work and one pass over d.
+template <class Real>
+void TrainAndFillDelta(ClientContext<Real>& context,
+                       const client::Correction<Real>& correction) {
+  context.update.result = context.problem.Train(correction);
+  const std::span<const Real> local = context.problem.weights();
+  const std::span<const Real> global = context.global;
+  FEDTORCH_CHECK(local.size() == global.size(),
+                 "local and global model differ in size");
+  std::vector<Real>& delta = context.update.delta;
+  delta.resize(global.size());
+  for (std::size_t j = 0; j < delta.size(); ++j) {
+    delta[j] = local[j] - global[j];
+  }
+}
+
+/// Returns this client's stored vector, [d], or zeros at its first round.
+template <class Real>
+std::vector<Real> StoredOrZeros(const ClientContext<Real>& context,
+                                const std::string& name) {
+  const auto stored = context.state.find(name);
+  if (stored == context.state.end()) {
+    return std::vector<Real>(context.global.size(), Real{0});
+  }
+  FEDTORCH_CHECK(stored->second.size() == context.global.size(),
+                 "the stored vector '" + name + "' has the wrong size");
+  return stored->second;
+}
+
+/// Returns a vector that came with the model, [d]. Throws: Bug when it did not.
+template <class Real>
+std::span<const Real> Received(const ClientContext<Real>& context,
+                               const std::string& name) {
+  const auto sent = context.broadcast.find(name);
+  FEDTORCH_CHECK(sent != context.broadcast.end(),
+                 "the vector '" + name + "' was not sent with the model");
+  FEDTORCH_CHECK(sent->second.size() == context.global.size(),
+                 "the vector '" + name + "' has the wrong size");
+  return sent->second;
+}
+
+}  // namespace fedtorch::algorithm
