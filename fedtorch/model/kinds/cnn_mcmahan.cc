@@ -1,0 +1,27 @@
+#include "fedtorch/model/model.h"
+
+namespace fedtorch::model {
+namespace {
+
+std::unique_ptr<Architecture> Make(config::Section&) {
+  return FromFunction([](const InputSpec& input) {
+    return std::vector<Layer>{
+        Convolution(32, 5, 2),       Simple(LayerType::kRelu),
+        MaxPool(2),                  Convolution(64, 5, 2),
+        Simple(LayerType::kRelu),    MaxPool(2),
+        Simple(LayerType::kFlatten), Dense(512),
+        Simple(LayerType::kRelu),    Dense(input.num_classes)};
+  });
+}
+
+}  // namespace
+
+extern const Kind kCnnMcmahan;
+constinit const Kind kCnnMcmahan{
+    .name = "cnn_mcmahan",
+    .summary = "Two 5x5 convolutions (32, 64) with pooling, then 512 dense units.",
+    .source = "McMahan 2017, MNIST CNN with 1663370 parameters",
+    .make = Make,
+};
+
+}  // namespace fedtorch::model

@@ -1,0 +1,358 @@
+#include "fedtorch/model/network.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "fedtorch/core/errors.h"
+#include "fedtorch/core/stream.h"
+
+namespace fedtorch::model {
+namespace {
+
+using Shape = std::vector<std::int64_t>;
+
+std::string ShapeText(const Shape& shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (i != 0) text += ", ";
+    text += std::to_string(shape[i]);
+  }
+  return text + "]";
+}
+
+std::int64_t Count(const Shape& shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1},
+                         std::multiplies<>());
+}
+
+// Builds one network; knows the rules of every layer type.
+class Builder {
+ public:
+  Builder(const InputSpec& input, ParameterLayout* layout)
+      : input_(input), layout_(layout), shape_(input.shape) {
+    tokens_ = input.tokens;
+  }
+
+  LayerReport Add(const Layer& layer, std::size_t index) {
+    layer_ = index;
+    prefix_ = std::to_string(index) + "." + std::string(ToText(layer.type));
+    LayerReport report;
+    report.name = prefix_;
+    const std::int64_t before = layout_->num_parameters;
+    report.macs = Apply(layer);
+    report.parameters = layout_->num_parameters - before;
+    report.output = shape_;
+    return report;
+  }
+
+  const Shape& shape() const { return shape_; }
+  bool tokens() const { return tokens_; }
+
+ private:
+  [[noreturn]] void Refuse(const std::string& needs) const {
+    throw core::ConfigError("model: layer " + prefix_ + " needs " + needs +
+                            ", but gets " + (tokens_ ? "token ids " : "") +
+                            ShapeText(shape_) + " per sample");
+  }
+
+  void Parameter(const std::string& name, Shape shape, std::int64_t fan_in,
+                 std::int64_t fan_out, bool is_bias = false) {
+    TensorEntry entry;
+    entry.name = prefix_ + "." + name;
+    entry.size = Count(shape);
+    entry.shape = std::move(shape);
+    entry.offset = layout_->num_parameters;
+    entry.fan_in = fan_in;
+    entry.fan_out = fan_out;
+    entry.layer = layer_;
+    entry.is_bias = is_bias;
+    layout_->num_parameters += entry.size;
+    layout_->parameters.push_back(std::move(entry));
+  }
+
+  void ConstantParameter(const std::string& name, std::int64_t size,
+                         float value) {
+    Parameter(name, {size}, 1, 1);
+    layout_->parameters.back().constant = true;
+    layout_->parameters.back().constant_value = value;
+  }
+
+  void Buffer(const std::string& name, std::int64_t size, float value) {
+    TensorEntry entry;
+    entry.name = prefix_ + "." + name;
+    entry.shape = {size};
+    entry.size = size;
+    entry.offset = layout_->num_buffers;
+    entry.layer = layer_;
+    entry.constant = true;
+    entry.constant_value = value;
+    layout_->num_buffers += size;
+    layout_->buffers.push_back(std::move(entry));
+  }
+
+  void Counter(const std::string& name) {
+    TensorEntry entry;
+    entry.name = prefix_ + "." + name;
+    entry.size = 1;
+    entry.offset = layout_->num_counters;
+    entry.layer = layer_;
+    layout_->num_counters += 1;
+    layout_->counters.push_back(std::move(entry));
+  }
+
+  std::int64_t Window(std::int64_t size, const Layer& layer) const {
+    const std::int64_t room = size + 2 * layer.padding - layer.kernel;
+    if (room < 0) {
+      Refuse("an image of at least " + std::to_string(layer.kernel) + " x " +
+             std::to_string(layer.kernel) + " pixels after padding");
+    }
+    std::int64_t windows = room / layer.stride + 1;
+    // An incomplete last window counts if it starts inside the image.
+    if (layer.ceiling && room % layer.stride != 0 &&
+        windows * layer.stride < size + layer.padding) {
+      ++windows;
+    }
+    return windows;
+  }
+
+  std::int64_t Apply(const Layer& layer) {
+    switch (layer.type) {
+      case LayerType::kDense:
+        return Dense(layer);
+      case LayerType::kConvolution:
+        return Convolution(layer);
+      case LayerType::kMaxPool:
+      case LayerType::kAveragePool:
+        if (tokens_ || shape_.size() != 3) Refuse("images [channels, h, w]");
+        shape_ = {shape_[0], Window(shape_[1], layer),
+                  Window(shape_[2], layer)};
+        return 0;
+      case LayerType::kFlatten:
+        if (tokens_) Refuse("numbers");
+        shape_ = {Count(shape_)};
+        return 0;
+      case LayerType::kRelu:
+      case LayerType::kTanh:
+      case LayerType::kSigmoid:
+      case LayerType::kDropout:
+        if (tokens_) Refuse("numbers");
+        return 0;
+      case LayerType::kEmbedding:
+        if (!tokens_) Refuse("token ids (a text dataset)");
+        Parameter("weight", {input_.num_classes, layer.units},
+                  input_.num_classes, layer.units);
+        shape_ = {shape_[0], layer.units};
+        tokens_ = false;
+        return 0;
+      case LayerType::kLstm:
+        return Lstm(layer);
+      case LayerType::kLastPosition:
+        if (tokens_ || shape_.size() != 2) Refuse("sequences [length, values]");
+        shape_ = {shape_[1]};
+        return 0;
+      case LayerType::kBatchNorm:
+        if (tokens_ || (shape_.size() != 1 && shape_.size() != 3)) {
+          Refuse("images [channels, h, w] or columns [features]");
+        }
+        ConstantParameter("weight", shape_[0], 1.0F);
+        ConstantParameter("bias", shape_[0], 0.0F);
+        Buffer("running_mean", shape_[0], 0.0F);
+        Buffer("running_var", shape_[0], 1.0F);
+        Counter("num_batches_tracked");
+        return 0;
+      case LayerType::kGroupNorm:
+        if (tokens_ || shape_.size() != 3 || shape_[0] % layer.groups != 0) {
+          Refuse("images whose channels are a multiple of groups = " +
+                 std::to_string(layer.groups));
+        }
+        ConstantParameter("weight", shape_[0], 1.0F);
+        ConstantParameter("bias", shape_[0], 0.0F);
+        return 0;
+    }
+    FEDTORCH_CHECK(false, "unknown layer type");
+    return 0;
+  }
+
+  std::int64_t Dense(const Layer& layer) {
+    // On a sequence [length, values] the layer acts on every position.
+    if (tokens_ || shape_.empty() || shape_.size() > 2) {
+      Refuse("columns [features] or sequences [length, values]; put a flatten "
+             "layer before it");
+    }
+    const std::int64_t in = shape_.back();
+    Parameter("weight", {layer.units, in}, in, layer.units);
+    if (layer.bias) Parameter("bias", {layer.units}, in, layer.units, true);
+    const std::int64_t positions = Count(shape_) / in;
+    shape_.back() = layer.units;
+    return positions * in * layer.units;
+  }
+
+  std::int64_t Convolution(const Layer& layer) {
+    if (tokens_ || shape_.size() != 3) Refuse("images [channels, h, w]");
+    const std::int64_t area = layer.kernel * layer.kernel;
+    const std::int64_t channels = shape_[0];
+    Parameter("weight",
+              {layer.units, channels, layer.kernel, layer.kernel},
+              channels * area, layer.units * area);
+    if (layer.bias) {
+      Parameter("bias", {layer.units}, channels * area, layer.units * area,
+                true);
+    }
+    shape_ = {layer.units, Window(shape_[1], layer), Window(shape_[2], layer)};
+    return Count(shape_) * channels * area;
+  }
+
+  std::int64_t Lstm(const Layer& layer) {
+    if (tokens_ || shape_.size() != 2) {
+      Refuse("sequences [length, values]; put an embedding layer before it");
+    }
+    const std::int64_t in = shape_[1];
+    const std::int64_t hidden = layer.units;
+    // One bias, not the two of torch::nn::LSTM: the second adds nothing but
+    // parameters, and the published counts have one.
+    Parameter("weight_ih", {4 * hidden, in}, hidden, hidden);
+    Parameter("weight_hh", {4 * hidden, hidden}, hidden, hidden);
+    Parameter("bias", {4 * hidden}, hidden, hidden, true);
+    shape_[1] = hidden;
+    return shape_[0] * 4 * hidden * (in + hidden);
+  }
+
+  const InputSpec& input_;
+  ParameterLayout* layout_;
+  Shape shape_;
+  bool tokens_;
+  std::string prefix_;
+  std::size_t layer_ = 0;
+};
+
+}  // namespace
+
+std::string_view ToText(LayerType type) {
+  switch (type) {
+    case LayerType::kDense: return "dense";
+    case LayerType::kConvolution: return "convolution";
+    case LayerType::kMaxPool: return "max_pool";
+    case LayerType::kAveragePool: return "average_pool";
+    case LayerType::kFlatten: return "flatten";
+    case LayerType::kRelu: return "relu";
+    case LayerType::kTanh: return "tanh";
+    case LayerType::kSigmoid: return "sigmoid";
+    case LayerType::kDropout: return "dropout";
+    case LayerType::kEmbedding: return "embedding";
+    case LayerType::kLstm: return "lstm";
+    case LayerType::kLastPosition: return "last_position";
+    case LayerType::kBatchNorm: return "batch_norm";
+    case LayerType::kGroupNorm: return "group_norm";
+  }
+  return "";
+}
+
+std::string_view ToText(Initializer initializer) {
+  switch (initializer) {
+    case Initializer::kDefault: return "default";
+    case Initializer::kGlorotUniform: return "glorot_uniform";
+    case Initializer::kHeNormal: return "he_normal";
+    case Initializer::kZeros: return "zeros";
+  }
+  return "";
+}
+
+Network Network::Build(std::vector<Layer> layers, const InputSpec& input,
+                       Initializer initializer) {
+  Network network;
+  network.layers_ = std::move(layers);
+  network.input_ = input;
+  network.initializer_ = initializer;
+  network.shapes_.push_back(input.shape);
+  Builder builder(network.input_, &network.layout_);
+  for (std::size_t i = 0; i < network.layers_.size(); ++i) {
+    network.report_.push_back(builder.Add(network.layers_[i], i));
+    network.shapes_.push_back(builder.shape());
+  }
+  const Shape expected = input.target_length == 1
+                             ? Shape{input.num_classes}
+                             : Shape{input.target_length, input.num_classes};
+  if (builder.tokens() || builder.shape() != expected) {
+    throw core::ConfigError(
+        "model: its output " + ShapeText(builder.shape()) +
+        " does not fit the data, which need one score per class, " +
+        ShapeText(expected) + " per sample; end it with a dense layer of " +
+        std::to_string(input.num_classes) + " units");
+  }
+  return network;
+}
+
+std::int64_t Network::macs() const {
+  std::int64_t sum = 0;
+  for (const LayerReport& layer : report_) sum += layer.macs;
+  return sum;
+}
+
+std::int64_t Network::train_flops() const {
+  // Only the first layer with weights can be spared its input gradient; if
+  // that is an embedding it costs no multiply-adds anyway.
+  std::int64_t first = 0;
+  for (const LayerReport& layer : report_) {
+    if (layer.parameters > 0) {
+      first = layer.macs;
+      break;
+    }
+  }
+  return 6 * macs() - 2 * first;
+}
+
+bool Network::has_dropout() const {
+  return std::any_of(layers_.begin(), layers_.end(), [](const Layer& layer) {
+    return layer.type == LayerType::kDropout && layer.rate > 0.0;
+  });
+}
+
+bool Network::has_batch_norm() const { return layout_.num_buffers > 0; }
+
+void Network::InitialParameters(std::uint64_t seed,
+                                std::span<float> out) const {
+  FEDTORCH_CHECK(static_cast<std::int64_t>(out.size()) == num_parameters(),
+                 "wrong size");
+  for (std::size_t t = 0; t < layout_.parameters.size(); ++t) {
+    const TensorEntry& entry = layout_.parameters[t];
+    const auto values = out.subspan(static_cast<std::size_t>(entry.offset),
+                                    static_cast<std::size_t>(entry.size));
+    core::Stream stream = core::Stream::Named(seed, "init", {t});
+    const auto fill_uniform = [&](double bound) {
+      for (float& value : values) {
+        value = static_cast<float>(bound * (2.0 * stream.Uniform() - 1.0));
+      }
+    };
+    const auto fill_normal = [&](double deviation) {
+      for (float& value : values) {
+        value = static_cast<float>(deviation * stream.Normal());
+      }
+    };
+    if (entry.constant) {
+      std::fill(values.begin(), values.end(), entry.constant_value);
+    } else if (initializer_ == Initializer::kZeros ||
+               (entry.is_bias && initializer_ != Initializer::kDefault)) {
+      std::fill(values.begin(), values.end(), 0.0F);
+    } else if (initializer_ == Initializer::kGlorotUniform) {
+      fill_uniform(std::sqrt(
+          6.0 / static_cast<double>(entry.fan_in + entry.fan_out)));
+    } else if (initializer_ == Initializer::kHeNormal) {
+      fill_normal(std::sqrt(2.0 / static_cast<double>(entry.fan_in)));
+    } else if (layers_[entry.layer].type == LayerType::kEmbedding) {
+      fill_normal(1.0);
+    } else {
+      fill_uniform(1.0 / std::sqrt(static_cast<double>(entry.fan_in)));
+    }
+  }
+}
+
+void Network::InitialBuffers(std::span<float> out) const {
+  for (const TensorEntry& entry : layout_.buffers) {
+    const auto values = out.subspan(static_cast<std::size_t>(entry.offset),
+                                    static_cast<std::size_t>(entry.size));
+    std::fill(values.begin(), values.end(), entry.constant_value);
+  }
+}
+
+}  // namespace fedtorch::model

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fedtorch::model {
+
+enum class LayerType {
+  kDense,
+  kConvolution,
+  kMaxPool,
+  kAveragePool,
+  kFlatten,
+  kRelu,
+  kTanh,
+  kSigmoid,
+  kDropout,
+  kEmbedding,
+  kLstm,
+  kLastPosition,
+  kBatchNorm,
+  kGroupNorm,
+};
+
+/// Returns the word for a layer type, as in `sequential` configs.
+std::string_view ToText(LayerType type);
+
+/// Describes one layer; fields that a type does not use stay at their default.
+struct Layer {
+  LayerType type = LayerType::kRelu;
+  std::int64_t units = 0;    ///< dense outputs, filters, hidden size, embedding
+  std::int64_t kernel = 1;   ///< square window, pixels
+  std::int64_t stride = 1;   ///< pixels
+  std::int64_t padding = 0;  ///< zeros on each side, pixels
+  std::int64_t groups = 1;   ///< group_norm
+  bool ceiling = false;      ///< pools: keep the incomplete last window
+  bool bias = true;
+  double rate = 0.0;         ///< dropout: probability of a zero, [0, 1)
+};
+
+/// What a network is built for. Images are {channels, height, width}, columns
+/// {features}, text {length} of token ids.
+struct InputSpec {
+  std::vector<std::int64_t> shape;
+  bool tokens = false;
+  std::int64_t num_classes = 0;    ///< also the vocabulary size of text
+  std::int64_t target_length = 1;  ///< predictions per sample
+};
+
+/// How the first values of a tensor are drawn.
+enum class Initializer { kDefault, kGlorotUniform, kHeNormal, kZeros };
+std::string_view ToText(Initializer initializer);
+
+/// Names one tensor and its place in a flat section.
+struct TensorEntry {
+  std::string name;  ///< "<layer index>.<layer>.<tensor>", e.g. "0.dense.weight"
+  std::vector<std::int64_t> shape;
+  std::int64_t offset = 0;  ///< first value in its section
+  std::int64_t size = 0;    ///< number of values
+  std::int64_t fan_in = 0;
+  std::int64_t fan_out = 0;
+  std::size_t layer = 0;
+  bool is_bias = false;
+  /// Set where the tensor starts at a constant (norm scales, variances).
+  bool constant = false;
+  float constant_value = 0.0F;
+};
+
+/// Lays out the three kinds of values of a model, each in one flat section.
+/// Only parameters are trained, corrected, compressed or made private; floating
+/// buffers (running statistics) follow `BufferPolicy`; integer buffers are
+/// never averaged: the server takes the largest of the cohort.
+struct ParameterLayout {
+  std::vector<TensorEntry> parameters;
+  std::vector<TensorEntry> buffers;
+  std::vector<TensorEntry> counters;
+  std::int64_t num_parameters = 0;
+  std::int64_t num_buffers = 0;
+  std::int64_t num_counters = 0;
+};
+
+/// Costs and shapes of one layer, for `fedrun describe model`.
+struct LayerReport {
+  std::string name;
+  std::vector<std::int64_t> output;  ///< of one sample
+  std::int64_t parameters = 0;
+  std::int64_t macs = 0;  ///< multiply-adds of one sample's forward pass
+};
+
+/// Is a model as a list of layers with known shapes. Immutable.
+class Network {
+ public:
+  /// Infers shapes and lays out the tensors.
+  /// Throws: ConfigError that names the layer, what it got and what it needs.
+  static Network Build(std::vector<Layer> layers,
+                       const InputSpec& input,
+                       Initializer initializer = Initializer::kDefault);
+
+  const std::vector<Layer>& layers() const { return layers_; }
+  /// Shape of a sample before layer `index`; index = layers().size(): output.
+  const std::vector<std::int64_t>& shape_before(std::size_t index) const {
+    return shapes_[index];
+  }
+  const InputSpec& input() const { return input_; }
+  const ParameterLayout& layout() const { return layout_; }
+  Initializer initializer() const { return initializer_; }
+  const std::vector<LayerReport>& report() const { return report_; }
+  std::int64_t num_parameters() const { return layout_.num_parameters; }
+  /// Multiply-adds of one sample's forward pass; forward FLOP = 2 * MAC.
+  std::int64_t macs() const;
+  /// FLOP of one sample's training step: 3 * forward - 2 * MAC of the first
+  /// layer, whose input needs no gradient (an embedding counts 0 there, so a
+  /// layer after it does count). Source: performance 7.1.
+  std::int64_t train_flops() const;
+  bool has_dropout() const;
+  bool has_batch_norm() const;
+
+  /// Draws the initial parameters, one stream (seed, "init", tensor) a tensor.
+  /// default: dense, convolution and LSTM tensors uniform in +-1/sqrt(fan_in)
+  /// (LSTM: +-1/sqrt(hidden)), embeddings N(0, 1); glorot_uniform: weights
+  /// uniform in +-sqrt(6 / (fan_in + fan_out)), biases 0 (Glorot 2010);
+  /// he_normal: weights N(0, 2 / fan_in), biases 0 (He 2015).
+  /// Requires: out.size() == num_parameters().
+  void InitialParameters(std::uint64_t seed, std::span<float> out) const;
+  /// Writes the initial buffers: running means 0, variances 1.
+  void InitialBuffers(std::span<float> out) const;
+
+ private:
+  std::vector<Layer> layers_;
+  std::vector<std::vector<std::int64_t>> shapes_;
+  InputSpec input_;
+  Initializer initializer_ = Initializer::kDefault;
+  ParameterLayout layout_;
+  std::vector<LayerReport> report_;
+};
+
+}  // namespace fedtorch::model

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fedtorch/model/network.h"
+
+namespace fedtorch::round {
+
+/// Holds the server's model. Parameters and buffers are kept in float64, so
+/// that small steps are not lost, and rounded to float32 when they are sent.
+struct GlobalModel {
+  std::vector<double> parameters;
+  std::vector<double> buffers;
+  std::vector<std::int64_t> counters;
+
+  /// Draws the initial model from the streams of `seed`.
+  static GlobalModel Initial(const model::Network& network,
+                             std::uint64_t seed);
+  std::vector<float> SentParameters() const;
+  std::vector<float> SentBuffers() const;
+  /// SHA-256 of what is sent: parameters, buffers, counters.
+  std::string Hash() const;
+  bool IsFinite() const;
+};
+
+}  // namespace fedtorch::round

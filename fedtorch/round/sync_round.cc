@@ -1,0 +1,436 @@
+#include "fedtorch/round/sync_round.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "fedtorch/core/errors.h"
+
+namespace fedtorch::round {
+namespace {
+
+using aggregate::Reduction;
+using aggregate::Weighting;
+
+constexpr const char* kDeltas = "";
+constexpr const char* kBuffers = "buffers";
+
+class Stopwatch {
+ public:
+  double Lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> elapsed = now - start_;
+    start_ = now;
+    return elapsed.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ =
+      std::chrono::steady_clock::now();
+};
+
+double Norm(std::span<const float> values) {
+  double sum = 0.0;
+  for (const float value : values) {
+    sum += static_cast<double>(value) * static_cast<double>(value);
+  }
+  return std::sqrt(sum);
+}
+
+core::ExactSum& SumOf(Worker& worker, const std::string& name,
+                      std::size_t size) {
+  return worker.sums.try_emplace(name, size).first->second;
+}
+
+// Adds up what the workers hold under one name, and empties them.
+std::vector<double> Collect(Workers& workers, const std::string& name,
+                            std::size_t size) {
+  core::ExactSum total(size);
+  for (Worker& worker : workers.all()) {
+    const auto found = worker.sums.find(name);
+    if (found == worker.sums.end()) continue;
+    total.Merge(found->second);
+    found->second.Clear();
+  }
+  std::vector<double> result(size);
+  total.Result(result);
+  return result;
+}
+
+}  // namespace
+
+std::int64_t RoundReport::num_admitted() const {
+  return std::count_if(clients.begin(), clients.end(), [](const auto& record) {
+    return !record.dropped && record.rejected.empty();
+  });
+}
+
+std::int64_t RoundReport::num_dropped() const {
+  return std::count_if(clients.begin(), clients.end(),
+                       [](const auto& record) { return record.dropped; });
+}
+
+std::int64_t RoundReport::num_rejected() const {
+  return std::count_if(
+      clients.begin(), clients.end(),
+      [](const auto& record) { return !record.rejected.empty(); });
+}
+
+std::int64_t RoundReport::num_steps() const {
+  std::int64_t steps = 0;
+  for (const ClientRecord& record : clients) steps += record.result.steps;
+  return steps;
+}
+
+SyncRound::SyncRound(Experiment& experiment, const World& world,
+                     Workers& workers, client::StateStore& store)
+    : experiment_(experiment), world_(world), workers_(workers),
+      store_(store) {}
+
+RoundReport SyncRound::Run(std::int64_t round, GlobalModel* model) {
+  Stopwatch watch;
+  RoundReport report;
+  report.round = round;
+  report.lr = experiment_.work.lr *
+              experiment_.work.schedule.Factor(round, experiment_.rounds);
+  std::vector<std::int64_t> epochs;
+  report.clients = Select(round, &epochs);
+  const std::vector<double> weights = PlannedWeights(round, report.clients);
+  report.select_seconds = watch.Lap();
+
+  Train(*model, epochs, weights, &report);
+  report.train_seconds = watch.Lap();
+
+  Aggregate(weights, &report, model);
+  report.server_seconds = watch.Lap() - report.aggregate_seconds;
+  if (!model->IsFinite()) {
+    throw core::Diverged("round " + std::to_string(round) +
+                         ": the global model is no longer finite after the "
+                         "server step; lower client.optimizer.lr or "
+                         "server.optimizer.lr");
+  }
+  return report;
+}
+
+std::vector<ClientRecord> SyncRound::Select(
+    std::int64_t round, std::vector<std::int64_t>* epochs) const {
+  const fleet::select::Cohort cohort = experiment_.selector->Select(
+      {.seed = experiment_.seed,
+       .round = round,
+       .cohort_size = experiment_.CohortSize(world_.num_clients()),
+       .shares = world_.shares});
+  std::vector<ClientRecord> records;
+  for (const fleet::Assignment& assignment :
+       fleet::AssignWork(experiment_.stragglers, cohort,
+                         experiment_.work.epochs, experiment_.seed, round)) {
+    ClientRecord record;
+    record.client = assignment.client;
+    record.multiplicity = assignment.multiplicity;
+    record.straggler = assignment.straggler;
+    record.samples = world_.client_sets.train.SizeOf(assignment.client);
+    record.dropped = assignment.epochs == 0 || record.samples == 0;
+    records.push_back(record);
+    epochs->push_back(assignment.epochs);
+  }
+  return records;
+}
+
+std::vector<double> SyncRound::PlannedWeights(
+    std::int64_t round, const std::vector<ClientRecord>& cohort) const {
+  const fleet::select::Input input{
+      .seed = experiment_.seed,
+      .round = round,
+      .cohort_size = experiment_.CohortSize(world_.num_clients()),
+      .shares = world_.shares};
+  std::vector<aggregate::Weighed> weighed;
+  for (const ClientRecord& record : cohort) {
+    aggregate::Weighed entry;
+    entry.samples = record.dropped ? 0 : record.samples;
+    entry.multiplicity = record.dropped ? 0 : record.multiplicity;
+    entry.share = world_.shares[static_cast<std::size_t>(record.client)];
+    if (experiment_.weighting == Weighting::kUnbiased) {
+      const auto expected =
+          experiment_.selector->ExpectedCount(input, record.client);
+      if (!expected) {
+        throw core::ConfigError(
+            "server.weighting: unbiased needs a selection whose expected "
+            "counts are known; weighted sampling without replacement has "
+            "none; use federation.selection.replace=true or another weighting");
+      }
+      entry.expected_count = *expected;
+    }
+    weighed.push_back(entry);
+  }
+  return aggregate::Weights(experiment_.weighting, weighed);
+}
+
+void SyncRound::Train(const GlobalModel& model,
+                      const std::vector<std::int64_t>& epochs,
+                      const std::vector<double>& weights,
+                      RoundReport* report) {
+  sent_ = model.SentParameters();
+  sent_buffers_ = model.SentBuffers();
+  sent_counters_ = model.counters;
+  broadcast_.clear();
+  for (const auto& [name, values] : experiment_.method->Broadcast()) {
+    broadcast_[name].assign(values.begin(), values.end());
+  }
+  const std::size_t cohort = report->clients.size();
+  counters_.assign(cohort, {});
+  if (experiment_.reduction == Reduction::kTable) {
+    table_.resize(cohort * sent_.size());
+  }
+
+  std::vector<std::int64_t> order;
+  std::vector<std::int64_t> steps(cohort);
+  for (std::size_t slot = 0; slot < cohort; ++slot) {
+    if (report->clients[slot].dropped) continue;
+    steps[slot] = experiment_.work.StepsOf(report->clients[slot].samples,
+                                           epochs[slot]);
+    order.push_back(static_cast<std::int64_t>(slot));
+  }
+  // Longest first, so that the last worker to end ends early.
+  std::stable_sort(order.begin(), order.end(), [&](auto left, auto right) {
+    return steps[static_cast<std::size_t>(left)] >
+           steps[static_cast<std::size_t>(right)];
+  });
+  workers_.Run(order, [&](Worker& worker, std::int64_t task) {
+    const auto slot = static_cast<std::size_t>(task);
+    const std::int64_t client = report->clients[slot].client;
+    try {
+      TrainOne(worker, slot, epochs[slot], weights[slot], report);
+    } catch (const core::Bug&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw core::RunError("round " + std::to_string(report->round) +
+                           ", client " + std::to_string(client) +
+                           ", local training: " + error.what());
+    }
+  });
+
+  const auto value_bytes = static_cast<std::int64_t>(sizeof(float));
+  const auto model_values = static_cast<std::int64_t>(sent_.size());
+  const auto buffer_values = static_cast<std::int64_t>(sent_buffers_.size());
+  const auto counter_bytes =
+      static_cast<std::int64_t>(sent_counters_.size() * sizeof(std::int64_t));
+  const auto extras =
+      static_cast<std::int64_t>(experiment_.method->extra_names().size());
+  const auto sent_down = static_cast<std::int64_t>(broadcast_.size());
+  const auto trained = static_cast<std::int64_t>(order.size());
+  report->up_bytes =
+      trained * ((model_values * (1 + extras) + buffer_values) * value_bytes +
+                 counter_bytes);
+  // Stragglers received the model before they were too late.
+  report->down_bytes =
+      static_cast<std::int64_t>(cohort) *
+      ((model_values * (1 + sent_down) + buffer_values) * value_bytes +
+       counter_bytes);
+}
+
+void SyncRound::TrainOne(Worker& worker, std::size_t slot, std::int64_t epochs,
+                         double weight, RoundReport* report) {
+  ClientRecord& record = report->clients[slot];
+  engine::Session& session = *worker.session;
+  std::copy(sent_.begin(), sent_.end(), session.parameters().begin());
+  std::copy(sent_counters_.begin(), sent_counters_.end(),
+            session.counters().begin());
+  const bool local_buffers =
+      experiment_.model.buffers == model::BufferPolicy::kLocal &&
+      !sent_buffers_.empty();
+  std::vector<float> own_buffers;
+  if (local_buffers && store_.Read(kBuffers, record.client, &own_buffers)) {
+    std::copy(own_buffers.begin(), own_buffers.end(),
+              session.buffers().begin());
+  } else {
+    std::copy(sent_buffers_.begin(), sent_buffers_.end(),
+              session.buffers().begin());
+  }
+  worker.state.clear();
+  for (const std::string& name : experiment_.method->state_names()) {
+    std::vector<float> values;
+    if (store_.Read(name, record.client, &values)) {
+      worker.state.emplace(name, std::move(values));
+    }
+  }
+  client::Update<float>& update = worker.update;
+  update.extra.clear();
+  update.state.clear();
+  update.result = {};
+  worker.problem->Begin({.client = record.client,
+                         .round = report->round,
+                         .indices = world_.client_sets.train.Of(record.client),
+                         .epochs = epochs,
+                         .lr = report->lr});
+  algorithm::ClientContext<float> context{.problem = *worker.problem,
+                                          .global = sent_,
+                                          .broadcast = broadcast_,
+                                          .state = worker.state,
+                                          .update = update};
+  experiment_.method->Client(context);
+  FEDTORCH_CHECK(update.delta.size() == sent_.size(),
+                 "the method left no delta");
+  record.result = update.result;
+  record.delta_norm = Norm(update.delta);
+  Admit(worker, &record);
+  if (!record.rejected.empty()) return;
+
+  // From here on the update counts.
+  if (experiment_.reduction == Reduction::kTable) {
+    std::copy(update.delta.begin(), update.delta.end(),
+              table_.begin() + static_cast<std::ptrdiff_t>(
+                                   slot * update.delta.size()));
+  } else {
+    SumOf(worker, kDeltas, sent_.size()).Add(weight, update.delta);
+  }
+  for (const auto& [name, values] : update.extra) {
+    SumOf(worker, name, sent_.size()).Add(1.0, values);
+  }
+  if (!sent_buffers_.empty()) {
+    SumOf(worker, kBuffers, sent_buffers_.size())
+        .Add(weight, session.buffers());
+    if (local_buffers) {
+      store_.Write(kBuffers, record.client, session.buffers());
+    }
+  }
+  counters_[slot].assign(session.counters().begin(),
+                         session.counters().end());
+  for (const auto& [name, values] : update.state) {
+    store_.Write(name, record.client, values);
+  }
+}
+
+void SyncRound::Admit(Worker& worker, ClientRecord* record) const {
+  const client::Update<float>& update = worker.update;
+  // Weights are at most the sample count, which the factor leaves room for.
+  const auto admissible = [](std::span<const float> values) {
+    return core::ExactSum::Admissible(1.0, values);
+  };
+  if (!admissible(update.delta)) {
+    record->rejected = "delta is not finite or beyond 2^32";
+  } else if (!admissible(worker.session->buffers())) {
+    record->rejected = "buffers are not finite or beyond 2^32";
+  }
+  for (const auto* vectors : {&update.extra, &update.state}) {
+    for (const auto& [name, values] : *vectors) {
+      if (record->rejected.empty() && !admissible(values)) {
+        record->rejected = name + " is not finite or beyond 2^32";
+      }
+    }
+  }
+}
+
+void SyncRound::Aggregate(const std::vector<double>& weights,
+                          RoundReport* report, GlobalModel* model) {
+  Stopwatch watch;
+  const std::size_t dimension = sent_.size();
+  std::vector<std::size_t> admitted;
+  double planned = 0.0;
+  double present = 0.0;
+  for (std::size_t slot = 0; slot < report->clients.size(); ++slot) {
+    planned += weights[slot];
+    const ClientRecord& record = report->clients[slot];
+    if (!record.rejected.empty() && experiment_.fail_on_nonfinite) {
+      throw core::Diverged("round " + std::to_string(report->round) +
+                           ", client " + std::to_string(record.client) +
+                           ": " + record.rejected +
+                           "; lower client.optimizer.lr, or set "
+                           "server.fail_on_nonfinite=false to go on without "
+                           "such updates");
+    }
+    if (record.dropped || !record.rejected.empty()) continue;
+    admitted.push_back(slot);
+    present += weights[slot];
+  }
+  // Normalised weights are normalised again when members were set aside;
+  // unbiased ones are left as they are.
+  const bool renormalise = experiment_.weighting != Weighting::kUnbiased &&
+                           present < planned && present > 0.0;
+  const double factor = renormalise ? 1.0 / present : 1.0;
+  double loss = 0.0;
+  double loss_weight = 0.0;
+  std::vector<algorithm::Contribution> cohort;
+  std::vector<double> effective;
+  for (const std::size_t slot : admitted) {
+    ClientRecord& record = report->clients[slot];
+    record.weight = weights[slot] * factor;
+    effective.push_back(record.weight);
+    loss += record.weight * record.result.loss;
+    loss_weight += record.weight;
+    cohort.push_back({.client = record.client,
+                      .samples = record.samples,
+                      .multiplicity = record.multiplicity,
+                      .weight = record.weight,
+                      .result = record.result});
+  }
+  report->train_loss = loss_weight > 0.0
+                           ? loss / loss_weight
+                           : std::numeric_limits<double>::quiet_NaN();
+
+  std::vector<double> aggregate;
+  if (experiment_.reduction == Reduction::kStream) {
+    aggregate = Collect(workers_, kDeltas, dimension);
+    for (double& value : aggregate) value *= factor;
+  } else if (!admitted.empty()) {
+    // Close the gaps that absent members left.
+    for (std::size_t row = 0; row < admitted.size(); ++row) {
+      if (admitted[row] == row) continue;
+      const auto from = table_.begin() + static_cast<std::ptrdiff_t>(
+                                             admitted[row] * dimension);
+      std::copy(from, from + static_cast<std::ptrdiff_t>(dimension),
+                table_.begin() +
+                    static_cast<std::ptrdiff_t>(row * dimension));
+    }
+    aggregate =
+        experiment_.aggregator
+            ->Aggregate(
+                {.rows = std::span(table_).first(admitted.size() * dimension),
+                 .num_rows = static_cast<std::int64_t>(admitted.size()),
+                 .dimension = static_cast<std::int64_t>(dimension),
+                 .weights = effective})
+            .vector;
+  }
+  std::map<std::string, std::vector<double>> extra_sums;
+  for (const std::string& name : experiment_.method->extra_names()) {
+    extra_sums[name] = Collect(workers_, name, dimension);
+  }
+  std::vector<double> buffers;
+  if (!sent_buffers_.empty()) {
+    buffers = Collect(workers_, kBuffers, sent_buffers_.size());
+  }
+  report->aggregate_seconds = watch.Lap();
+  // A round without an admitted update leaves the model as it is.
+  if (admitted.empty()) return;
+
+  double squares = 0.0;
+  for (const double value : aggregate) squares += value * value;
+  report->update_norm = std::sqrt(squares);
+  algorithm::ServerContext context{.model = model->parameters,
+                                   .aggregate = aggregate,
+                                   .extra_sums = extra_sums,
+                                   .cohort = cohort,
+                                   .num_clients = world_.num_clients(),
+                                   .optimizer = *experiment_.optimizer};
+  experiment_.method->Server(context);
+  report->diagnostics = experiment_.method->Diagnostics();
+
+  const model::BufferPolicy policy = experiment_.model.buffers;
+  const bool moves = policy == model::BufferPolicy::kAggregate ||
+                     policy == model::BufferPolicy::kLocal;
+  if (moves && !buffers.empty()) {
+    // Statistics are averages, so their weights must sum to 1 whatever the
+    // weighting of updates.
+    for (std::size_t i = 0; i < buffers.size(); ++i) {
+      model->buffers[i] = buffers[i] / present;
+    }
+    for (const std::size_t slot : admitted) {
+      for (std::size_t i = 0; i < model->counters.size(); ++i) {
+        model->counters[i] =
+            std::max(model->counters[i], counters_[slot][i]);
+      }
+    }
+  }
+}
+
+}  // namespace fedtorch::round

@@ -1,0 +1,87 @@
+#include "fedtorch/round/workers.h"
+
+#include <tbb/global_control.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+
+namespace fedtorch::round {
+
+// The global control lets more workers run than there are cores, which is how
+// results are shown not to depend on their number.
+class Workers::Arena {
+ public:
+  explicit Arena(int threads)
+      : control_(tbb::global_control::max_allowed_parallelism,
+                 static_cast<std::size_t>(threads)),
+        arena_(threads) {}
+  tbb::task_arena& get() { return arena_; }
+
+ private:
+  tbb::global_control control_;
+  tbb::task_arena arena_;
+};
+
+Workers::Workers(std::int64_t count, const Experiment& experiment,
+                 const World& world)
+    : arena_(std::make_unique<Arena>(static_cast<int>(count))),
+      experiment_(experiment),
+      world_(world),
+      workers_(static_cast<std::size_t>(count)) {}
+
+Workers::~Workers() = default;
+
+std::int64_t Workers::count() const {
+  return static_cast<std::int64_t>(workers_.size());
+}
+
+void Workers::Run(const std::vector<std::int64_t>& order,
+                  const std::function<void(Worker&, std::int64_t)>& run) {
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::int64_t failed_task = -1;
+  std::exception_ptr failure;
+  const auto serve = [&](std::size_t index) {
+    engine::PrepareThread();
+    Worker& worker = workers_[index];
+    if (worker.session == nullptr) {
+      worker.session = engine::MakeAutogradSession(world_.network,
+                                                   experiment_.model.buffers);
+      worker.problem = std::make_unique<client::SessionProblem>(
+          *worker.session, world_.corpus.train, experiment_.work,
+          experiment_.seed);
+      worker.train_reader =
+          std::make_unique<client::BatchReader>(world_.corpus.train);
+      if (world_.corpus.test) {
+        worker.test_reader =
+            std::make_unique<client::BatchReader>(*world_.corpus.test);
+      }
+    }
+    while (true) {
+      const std::size_t position = next.fetch_add(1);
+      if (position >= order.size()) return;
+      const std::int64_t task = order[position];
+      try {
+        run(worker, task);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (failed_task < 0 || task < failed_task) {
+          failed_task = task;
+          failure = std::current_exception();
+        }
+      }
+    }
+  };
+  arena_->get().execute([&] {
+    // One loop a worker; each takes clients until none is left, so a worker's
+    // memory is touched by one thread at a time and nothing is stolen midway.
+    tbb::parallel_for(std::size_t{0}, workers_.size(), std::size_t{1}, serve,
+                      tbb::simple_partitioner{});
+  });
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace fedtorch::round

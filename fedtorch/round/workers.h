@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fedtorch/client/local_problem.h"
+#include "fedtorch/client/session_problem.h"
+#include "fedtorch/core/exact_sum.h"
+#include "fedtorch/engine/session.h"
+#include "fedtorch/round/world.h"
+
+namespace fedtorch::round {
+
+/// Holds what one worker reuses for every client it serves.
+struct Worker {
+  std::unique_ptr<engine::Session> session;
+  std::unique_ptr<client::SessionProblem> problem;
+  std::unique_ptr<client::BatchReader> train_reader;
+  std::unique_ptr<client::BatchReader> test_reader;  ///< null without test set
+  client::Update<float> update;
+  std::map<std::string, std::vector<float>> state;
+  /// Sums of this worker's clients: "" = deltas, "buffers", extras by name.
+  std::map<std::string, core::ExactSum> sums;
+};
+
+/// Runs tasks on a fixed number of workers, each with a session of its own.
+class Workers {
+ public:
+  /// Starts `count` workers (oneTBB threads). Sessions are made on first use.
+  Workers(std::int64_t count, const Experiment& experiment,
+          const World& world);
+  ~Workers();
+
+  std::int64_t count() const;
+  std::vector<Worker>& all() { return workers_; }
+
+  /// Calls `run(worker, task)` for every task in `order`, handed out one by
+  /// one, so that the longest come first when the caller sorts them so. Results
+  /// belong into slots by task. When tasks fail, the exception of the lowest
+  /// task number is thrown after all have ended, whatever the schedule was.
+  void Run(const std::vector<std::int64_t>& order,
+           const std::function<void(Worker&, std::int64_t)>& run);
+
+ private:
+  class Arena;
+  std::unique_ptr<Arena> arena_;
+  const Experiment& experiment_;
+  const World& world_;
+  std::vector<Worker> workers_;
+};
+
+}  // namespace fedtorch::round

@@ -1,0 +1,94 @@
+#include "fedtorch/round/world.h"
+
+#include <tbb/parallel_for.h>
+
+#include <utility>
+
+#include "fedtorch/core/errors.h"
+#include "fedtorch/core/stream.h"
+
+namespace fedtorch::round {
+namespace {
+
+// Feature noise belongs to a sample for good, so it is added once. Bytes
+// cannot hold it: such a dataset becomes float32, already normalised.
+void AddFeatureNoise(const partition::Split& split, std::uint64_t seed,
+                     data::Dataset* dataset) {
+  if (split.feature_noise.empty()) return;
+  if (dataset->type == data::FeatureType::kInt64) {
+    throw core::ConfigError(
+        "data.partition: feature_noise adds Gaussian noise to numbers, but "
+        "the data are token ids; use another partition");
+  }
+  const auto width = static_cast<std::size_t>(dataset->feature_count());
+  std::vector<float> values(static_cast<std::size_t>(dataset->size()) * width);
+  tbb::parallel_for(std::int64_t{0}, dataset->size(), [&](std::int64_t i) {
+    data::GatherFeatures(
+        *dataset, std::span(&i, 1),
+        std::span(values).subspan(static_cast<std::size_t>(i) * width, width));
+  });
+  tbb::parallel_for(
+      std::int64_t{0}, split.shards.num_clients(), [&](std::int64_t client) {
+        const double deviation =
+            split.feature_noise[static_cast<std::size_t>(client)];
+        if (deviation == 0.0) return;
+        for (const std::int64_t i : split.shards.Of(client)) {
+          core::Stream stream = core::Stream::Named(
+              seed, "feature_noise", {static_cast<std::uint64_t>(i)});
+          for (std::size_t j = 0; j < width; ++j) {
+            values[static_cast<std::size_t>(i) * width + j] +=
+                static_cast<float>(deviation * stream.Normal());
+          }
+        }
+      });
+  dataset->type = data::FeatureType::kFloat32;
+  dataset->floats = std::move(values);
+  dataset->bytes.clear();
+  dataset->bytes.shrink_to_fit();
+  dataset->scale = 1.0F;
+  dataset->mean.clear();
+  dataset->std.clear();
+}
+
+}  // namespace
+
+model::InputSpec InputOf(const data::Dataset& dataset) {
+  return {.shape = dataset.shape,
+          .tokens = dataset.type == data::FeatureType::kInt64,
+          .num_classes = dataset.num_classes,
+          .target_length = dataset.target_length};
+}
+
+World BuildWorld(const Experiment& experiment) {
+  World world;
+  world.corpus = experiment.reader->Load(experiment.seed);
+  data::Dataset& train = world.corpus.train;
+  world.input = InputOf(train);
+  // The model is checked before the split is drawn: it fails faster.
+  world.network = experiment.model.Build(world.input);
+  world.split = experiment.partitioner->Partition(
+      {.dataset = train,
+       .num_clients = experiment.num_clients,
+       .min_samples = experiment.min_samples,
+       .seed = experiment.partition_seed});
+  AddFeatureNoise(world.split, experiment.partition_seed, &train);
+  const SplitShares& shares = experiment.client_split;
+  world.client_sets = partition::SplitClients(
+      world.split.shards, shares.train, shares.validation, shares.test,
+      experiment.partition_seed);
+  const std::int64_t clients = world.num_clients();
+  if (experiment.clients_per_round && *experiment.clients_per_round > clients) {
+    throw core::ConfigError(
+        "federation.clients_per_round: expected at most the " +
+        std::to_string(clients) + " clients that data.partition makes, found " +
+        std::to_string(*experiment.clients_per_round));
+  }
+  const auto total = static_cast<double>(world.num_samples());
+  for (std::int64_t client = 0; client < clients; ++client) {
+    world.shares.push_back(
+        static_cast<double>(world.client_sets.train.SizeOf(client)) / total);
+  }
+  return world;
+}
+
+}  // namespace fedtorch::round
