@@ -11,6 +11,9 @@
 namespace fedtorch::core {
 namespace {
 
+// ISO C++ has no 128-bit integer; both compilers we support do.
+__extension__ using Uint128 = unsigned __int128;
+
 std::uint32_t Word(const Sha256Digest& digest, std::size_t index) {
   std::uint32_t word = 0;
   for (std::size_t i = 0; i < 4; ++i) {
@@ -87,8 +90,7 @@ std::uint64_t Stream::Below(std::uint64_t bound) {
   FEDTORCH_CHECK(bound > 0, "bound is 0");
   // Lemire 2019: multiply, and reject the few values that would be favoured.
   while (true) {
-    const unsigned __int128 product =
-        static_cast<unsigned __int128>(Bits64()) * bound;
+    const Uint128 product = static_cast<Uint128>(Bits64()) * bound;
     const auto low = static_cast<std::uint64_t>(product);
     if (low >= (-bound) % bound) {
       return static_cast<std::uint64_t>(product >> 64);

@@ -24,7 +24,7 @@ struct Batch {
 struct Predictions {
   std::span<float> losses;             ///< nats
   std::span<std::int64_t> predicted;   ///< class of the highest score
-  std::span<float> second_scores;      ///< probability of class 1, or empty
+  std::span<float> second_scores{};    ///< probability of class 1, or empty
 };
 
 /// Is the workspace of one worker: a model's values in flat buffers and the

@@ -2,6 +2,7 @@
 
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
+#include <tbb/info.h>
 #include <tbb/task_arena.h>
 
 #include <atomic>
@@ -9,6 +10,10 @@
 #include <mutex>
 
 namespace fedtorch::round {
+
+std::int64_t WorkerCount(const Experiment& experiment) {
+  return experiment.threads.value_or(tbb::info::default_concurrency());
+}
 
 // The global control lets more workers run than there are cores, which is how
 // results are shown not to depend on their number.

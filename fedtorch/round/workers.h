@@ -27,6 +27,9 @@ struct Worker {
   std::map<std::string, core::ExactSum> sums;
 };
 
+/// Returns the workers to start: `runtime.threads`, or one a core.
+std::int64_t WorkerCount(const Experiment& experiment);
+
 /// Runs tasks on a fixed number of workers, each with a session of its own.
 class Workers {
  public:
