@@ -32,7 +32,7 @@ class Tally {
   /// prediction; a class with neither is left out.
   double MacroF1() const;
   /// Area under the ROC curve by ranks (ties count one half); nullopt unless
-  /// scores were added and both classes occur.
+  /// scores were added and both classes occur; NaN where a score is NaN.
   std::optional<double> Auc() const;
   /// exp(mean loss).
   double Perplexity() const;
@@ -54,14 +54,23 @@ struct Spread {
   std::int64_t clients = 0;
   double mean = 0, weighted_mean = 0, std = 0, min = 0, p10 = 0, median = 0,
          p90 = 0, max = 0;
-  /// Mean of the floor(max(1, N / 10)) worst clients (lowest values).
+  /// Mean of the floor(max(1, N / 10)) worst clients.
   double worst10_mean = 0;
+};
+
+/// Says which end of a metric is the bad one.
+enum class Worst {
+  kLowest,   ///< e.g. accuracy
+  kHighest,  ///< e.g. loss
 };
 
 /// Computes the spread of values [N] with weights [N] (samples). `std` is the
 /// population standard deviation; quantiles interpolate linearly between
-/// order statistics (Hyndman and Fan 1996, type 7). NaN for no clients.
+/// order statistics (Hyndman and Fan 1996, type 7). The order of the clients
+/// does not change a bit. NaN for no clients and where a value is NaN; the
+/// weighted mean is NaN where all weights are 0.
 Spread Summarise(std::span<const double> values,
-                 std::span<const double> weights);
+                 std::span<const double> weights,
+                 Worst worst = Worst::kLowest);
 
 }  // namespace fedtorch::metric
