@@ -7,9 +7,9 @@
 
 #include <tuple>
 
-#include "algorithm/federation.h"
-#include "algorithm/wrong_forms.h"
 #include "fedtorch/core/stream.h"
+#include "tests/algorithm/federation.h"
+#include "tests/algorithm/wrong_forms.h"
 
 namespace fedtorch::algorithm {
 namespace {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "algorithm/federation.h"
 #include "fedtorch/core/errors.h"
+#include "tests/algorithm/federation.h"
 
 namespace fedtorch::algorithm {
 namespace {
@@ -122,6 +122,13 @@ TEST_P(EveryKind, ClientsThatTakeNoStepChangeNothing) {
   }
 }
 
+TEST_P(EveryKind, ClientsThatNeverTookAStepOwnNothing) {
+  const auto method = Make();
+  Federation<double> federation(*method, DrawQuadratics(8, 4, 5), {.steps = 0});
+  federation.Rounds(2, 4);
+  for (const auto& state : federation.states) EXPECT_TRUE(state.empty());
+}
+
 TEST_P(EveryKind, AnEmptyCohortLeavesFiniteNumbers) {
   const auto method = Make();
   Federation<double> federation(*method, DrawQuadratics(4, 4, 5), {});
@@ -204,6 +211,21 @@ TEST(Kinds, AreNamedAfterTheirFilesAndCiteASource) {
   }
   EXPECT_THAT(names, testing::IsSupersetOf({"fedavg", "feddyn", "fednova",
                                             "fedprox", "fedsgd", "scaffold"}));
+}
+
+// The methods whose papers average uniformly say so.
+TEST(Kinds, TakeTheWeightingOfTheirPapers) {
+  for (const std::string_view name :
+       {"fedavg", "fednova", "fedprox", "fedsgd"}) {
+    EXPECT_EQ(MakeMethod(Config(name))->default_weighting(),
+              aggregate::Weighting::kSamples)
+        << name;
+  }
+  for (const std::string_view name : {"feddyn", "scaffold"}) {
+    EXPECT_EQ(MakeMethod(Config(name))->default_weighting(),
+              aggregate::Weighting::kUniform)
+        << name;
+  }
 }
 
 TEST(Kinds, FromOutsideJoinTheTableOnce) {

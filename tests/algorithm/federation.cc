@@ -1,4 +1,4 @@
-#include "algorithm/federation.h"
+#include "tests/algorithm/federation.h"
 
 #include <algorithm>
 #include <cmath>

@@ -9,7 +9,7 @@
 #include "fedtorch/aggregate/weighting.h"
 #include "fedtorch/algorithm/method.h"
 #include "fedtorch/server/optimizer.h"
-#include "support/quadratic_problem.h"
+#include "tests/support/quadratic_problem.h"
 
 namespace fedtorch::algorithm {
 

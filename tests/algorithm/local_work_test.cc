@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "support/quadratic_problem.h"
+#include "tests/support/quadratic_problem.h"
 
 namespace fedtorch::support {
 namespace {

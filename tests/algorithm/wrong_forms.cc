@@ -1,4 +1,4 @@
-#include "algorithm/wrong_forms.h"
+#include "tests/algorithm/wrong_forms.h"
 
 #include <cmath>
 #include <cstddef>

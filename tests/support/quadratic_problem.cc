@@ -1,4 +1,4 @@
-#include "support/quadratic_problem.h"
+#include "tests/support/quadratic_problem.h"
 
 #include <cmath>
 #include <limits>

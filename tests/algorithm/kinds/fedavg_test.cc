@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "algorithm/federation.h"
+#include "tests/algorithm/federation.h"
 
 namespace fedtorch::algorithm {
 namespace {
@@ -142,6 +142,21 @@ TEST(FedSgd, ReportsOneStepOverAllSamples) {
   EXPECT_EQ(result.examples, 7);
   EXPECT_EQ(result.a_norm, 1.0);
   EXPECT_EQ(result.lr, 0.2);
+}
+
+// The mean gradient of no samples is 0/0.
+TEST(FedSgd, AClientWithoutSamplesSendsZeros) {
+  const double nan = std::nan("");
+  const Quadratic empty{.curvature = {nan}, .optimum = {0}, .samples = 0};
+  const auto method = MakeMethod("fedsgd");
+  const std::vector<double> global = {1.0};
+  const std::map<std::string, std::vector<double>> none;
+  support::QuadraticProblem<double> problem(empty, {}, global);
+  client::Update<double> update;
+  ClientContext<double> context{problem, global, none, none, update};
+  method->Client(context);
+  EXPECT_EQ(update.delta, std::vector<double>{0.0});
+  EXPECT_EQ(update.result.steps, 0);
 }
 
 TEST(FedSgd, DuplicatingAClientEqualsDoublingItsSamples) {

@@ -3,9 +3,9 @@
 
 #include <cmath>
 
-#include "algorithm/federation.h"
 #include "fedtorch/core/errors.h"
 #include "fedtorch/core/stream.h"
+#include "tests/algorithm/federation.h"
 
 namespace fedtorch::algorithm {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "algorithm/federation.h"
-#include "algorithm/wrong_forms.h"
+#include "tests/algorithm/federation.h"
+#include "tests/algorithm/wrong_forms.h"
 
 namespace fedtorch::algorithm {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "algorithm/federation.h"
+#include "tests/algorithm/federation.h"
 
 namespace fedtorch::algorithm {
 namespace {
