@@ -16,18 +16,26 @@ constexpr std::int64_t kShortestBar = 8;
 constexpr std::int64_t kLongestBar = 24;
 
 struct Shade {
-  double up_to;  ///< largest share drawn this way
+  double up_to;  ///< largest share drawn this way, in percent
   std::string_view symbol;
-  std::string_view legend;
 };
 
 // The bounds keep away from 1/2, 1/4, 1/5 and 1/10, so that equal shares of
-// usual numbers of classes give an even picture.
-constexpr std::array<Shade, 4> kBlocks{{{0.15, "░", "to 15%"},
-                                        {0.35, "▒", "to 35%"},
-                                        {0.65, "▓", "to 65%"},
-                                        {1.0, "█", "above"}}};
-constexpr std::string_view kAsciiShades = ".:-=+*#%@";
+// usual numbers of classes give an even picture. They are those of up to
+// kPlainColumns columns; with more of them all shares are smaller, and the
+// bounds shrink alike.
+constexpr std::array<Shade, 4> kBlocks{
+    {{15, "░"}, {35, "▒"}, {65, "▓"}, {100, "█"}}};
+constexpr std::array<Shade, 9> kAscii{{{6, "."},
+                                       {15, ":"},
+                                       {22, "-"},
+                                       {29, "="},
+                                       {40, "+"},
+                                       {55, "*"},
+                                       {70, "#"},
+                                       {85, "%"},
+                                       {100, "@"}}};
+constexpr std::int64_t kPlainColumns = 10;
 constexpr std::array<std::string_view, 8> kEighths{"▏", "▎", "▍", "▌",
                                                    "▋", "▊", "▉", "█"};
 
@@ -95,18 +103,26 @@ std::string Ruler(const Layout& layout, std::int64_t num_classes) {
   return ruler;
 }
 
-std::string_view Cell(double share, bool utf8) {
-  if (!(share > 0.0)) return " ";
-  if (utf8) {
-    for (const Shade& shade : kBlocks) {
-      if (share <= shade.up_to) return shade.symbol;
+std::vector<Shade> ShadesFor(const Layout& layout, bool utf8) {
+  std::vector<Shade> shades(kBlocks.begin(), kBlocks.end());
+  if (!utf8) shades.assign(kAscii.begin(), kAscii.end());
+  if (layout.columns > kPlainColumns) {
+    for (Shade& shade : shades) {
+      shade.up_to *= static_cast<double>(kPlainColumns) /
+                     static_cast<double>(layout.columns);
+      // The legend of the blocks names their bounds: whole percents.
+      if (utf8) shade.up_to = std::ceil(shade.up_to);
     }
-    return kBlocks.back().symbol;
   }
-  const auto levels = static_cast<double>(kAsciiShades.size());
-  const auto level = static_cast<std::size_t>(
-      std::clamp(std::ceil(share * levels) - 1.0, 0.0, levels - 1.0));
-  return kAsciiShades.substr(level, 1);
+  return shades;
+}
+
+std::string_view Cell(double share, const std::vector<Shade>& shades) {
+  if (!(share > 0.0)) return " ";
+  for (const Shade& shade : shades) {
+    if (100.0 * share <= shade.up_to) return shade.symbol;
+  }
+  return shades.back().symbol;
 }
 
 std::string Bar(std::int64_t size,
@@ -136,6 +152,7 @@ std::string Row(const ClassCounts& counts,
                 std::int64_t size,
                 std::int64_t largest,
                 const Layout& layout,
+                const std::vector<Shade>& shades,
                 bool utf8) {
   std::vector<double> shares(static_cast<std::size_t>(layout.columns), 0.0);
   for (const auto& entry : counts.Of(client)) {
@@ -144,7 +161,7 @@ std::string Row(const ClassCounts& counts,
   }
   std::string row = PadLeft(std::to_string(client), layout.label_width) + " ";
   for (const double share : shares) {
-    row += Repeat(Cell(share, utf8), layout.cell_width);
+    row += Repeat(Cell(share, shades), layout.cell_width);
   }
   row += " " + PadLeft(std::to_string(size), layout.size_width);
   const std::string bar = Bar(size, largest, layout.bar_width, utf8);
@@ -154,26 +171,27 @@ std::string Row(const ClassCounts& counts,
 std::string Legend(const ClassCounts& counts,
                    std::int64_t rows,
                    const Layout& layout,
+                   const std::vector<Shade>& shades,
                    bool utf8) {
   std::string legend = "shade = share of the client's samples: ";
-  if (utf8) {
-    for (const Shade& shade : kBlocks) {
-      legend += std::string(shade.symbol) + " " + std::string(shade.legend);
-      legend += &shade == &kBlocks.back() ? "\n" : "  ";
-    }
-  } else {
-    legend += "'" + std::string(kAsciiShades) + "' from few to all\n";
+  for (const Shade& shade : shades) {
+    legend += shade.symbol;
+    if (!utf8) continue;
+    legend += &shade == &shades.back()
+                  ? " above"
+                  : " to " + std::to_string(std::lround(shade.up_to)) + "%  ";
   }
-  if (layout.classes_per_column > 1) {
-    legend += "one column = " + std::to_string(layout.classes_per_column) +
-              " classes, named by the first\n";
-  }
+  legend += utf8 ? "\n" : " from few to all\n";
+  legend += layout.classes_per_column == 1
+                ? "column = class"
+                : "column = " + std::to_string(layout.classes_per_column) +
+                      " classes, named by the first";
   if (rows < counts.num_clients()) {
-    legend += std::to_string(rows) + " of " +
+    legend += "; " + std::to_string(rows) + " of " +
               std::to_string(counts.num_clients()) +
-              " clients are shown, evenly spaced\n";
+              " clients, evenly spaced";
   }
-  return legend;
+  return legend + "\n";
 }
 
 }  // namespace
@@ -190,6 +208,7 @@ std::string HeatMap(const ClassCounts& counts, const HeatMapOptions& options) {
   const std::int64_t largest =
       std::max<std::int64_t>(1, std::ranges::max(sizes));
   const Layout layout = MakeLayout(counts, largest, options);
+  const std::vector<Shade> shades = ShadesFor(layout, options.utf8);
 
   std::string map = PadLeft("client", layout.label_width) + " " +
                     Ruler(layout, counts.num_classes) + " " +
@@ -199,10 +218,10 @@ std::string HeatMap(const ClassCounts& counts, const HeatMapOptions& options) {
   for (std::int64_t row = 0; row < rows; ++row) {
     const std::int64_t client = row * clients / rows;
     map += Row(counts, client, sizes[static_cast<std::size_t>(client)], largest,
-               layout, options.utf8) +
+               layout, shades, options.utf8) +
            "\n";
   }
-  return map + Legend(counts, rows, layout, options.utf8);
+  return map + Legend(counts, rows, layout, shades, options.utf8);
 }
 
 }  // namespace fedtorch::partition

@@ -1,3 +1,5 @@
+#include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,11 +16,12 @@ namespace {
 /// Gives each client floor(n / N) samples by its own law over classes, drawn
 /// from Dirichlet(alpha p) with p the class frequencies of the whole set: here
 /// alpha is the total concentration, whatever the number of classes. The
-/// remainder of the division stays unassigned.
+/// remainder of the division stays unassigned. As in the published code the
+/// clients stand in random order, a new one in each rotation.
 ///
-/// Randomness: (seed, "partition.dirichlet_client_total." + "classes", client |
-/// "order", class). Cost: samples x classes time; memory of clients x classes
-/// when the clients take turns.
+/// Randomness: (seed, "partition.dirichlet_client_total." + one of: "classes",
+/// client; "turns"; "order", class). Cost: samples x classes time; memory of
+/// clients x classes when the clients rotate.
 class DirichletClientTotal final : public Partitioner {
  public:
   DirichletClientTotal(double alpha, bool rotate)
@@ -51,21 +54,35 @@ class DirichletClientTotal final : public Partitioner {
                           {client}));
   }
 
+  static std::vector<std::size_t> AllClients(const Input& input) {
+    std::vector<std::size_t> clients(
+        static_cast<std::size_t>(input.num_clients));
+    std::iota(clients.begin(), clients.end(), std::size_t{0});
+    return clients;
+  }
+
+  static core::Stream Turns(const Input& input) {
+    return core::Stream::Named(input.seed,
+                               "partition.dirichlet_client_total.turns");
+  }
+
   static std::vector<std::int64_t> Rotate(
       const Input& input,
       const ClassLists& lists,
       const std::vector<double>& concentration) {
     std::vector<ClassPrior> priors;
-    const auto clients = static_cast<std::size_t>(input.num_clients);
-    priors.reserve(clients);
-    for (std::size_t client = 0; client < clients; ++client) {
+    std::vector<std::size_t> clients = AllClients(input);
+    priors.reserve(clients.size());
+    for (const std::size_t client : clients) {
       priors.push_back(PriorOf(client, input, concentration));
     }
     std::vector<std::int64_t> client_of_sample(lists.samples.size(), kNobody);
     ClassStock stock(lists);
     const std::int64_t size = input.dataset.size() / input.num_clients;
+    auto turns = Turns(input);
     for (std::int64_t turn = 0; turn < size; ++turn) {
-      for (std::size_t client = 0; client < clients; ++client) {
+      turns.Shuffle(std::span(clients));
+      for (const std::size_t client : clients) {
         const std::int64_t sample = stock.Take(priors[client].Draw(stock));
         client_of_sample[static_cast<std::size_t>(sample)] =
             static_cast<std::int64_t>(client);
@@ -81,12 +98,14 @@ class DirichletClientTotal final : public Partitioner {
     std::vector<std::int64_t> client_of_sample(lists.samples.size(), kNobody);
     ClassStock stock(lists);
     const std::int64_t size = input.dataset.size() / input.num_clients;
-    for (std::int64_t client = 0; client < input.num_clients; ++client) {
-      ClassPrior prior =
-          PriorOf(static_cast<std::size_t>(client), input, concentration);
+    std::vector<std::size_t> clients = AllClients(input);
+    Turns(input).Shuffle(std::span(clients));
+    for (const std::size_t client : clients) {
+      ClassPrior prior = PriorOf(client, input, concentration);
       for (std::int64_t i = 0; i < size; ++i) {
         const std::int64_t sample = stock.Take(prior.Draw(stock));
-        client_of_sample[static_cast<std::size_t>(sample)] = client;
+        client_of_sample[static_cast<std::size_t>(sample)] =
+            static_cast<std::int64_t>(client);
       }
     }
     return client_of_sample;
