@@ -1,25 +1,25 @@
 #pragma once
 
+#include "fedtorch/config/section.h"
+
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "fedtorch/config/section.h"
-
 namespace fedtorch::config {
 
 /// Holds facts of one key as recorded from the code that reads it.
 struct KeyFacts {
-  std::string path;           ///< dotted
-  std::string type;           ///< integer, number, boolean, text, choice, ...
-  std::string range;          ///< e.g. ">= 1", "in (0, 1]", "" = any
-  std::string fallback;       ///< as YAML; "required" where there is none
+  std::string path;      ///< dotted
+  std::string type;      ///< integer, number, boolean, text, choice, ...
+  std::string range;     ///< e.g. ">= 1", "in (0, 1]", "" = any
+  std::string fallback;  ///< as YAML; "required" where there is none
   std::string unit;
   std::string help;
   std::vector<std::string> choices;
   std::vector<std::string> aliases;
-  std::string kind;           ///< set when the key belongs to one kind only
+  std::string kind;  ///< set when the key belongs to one kind only
 };
 
 /// Owns one config from its files to its canonical form.

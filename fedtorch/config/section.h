@@ -1,5 +1,7 @@
 #pragma once
 
+#include "fedtorch/core/errors.h"
+
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -10,8 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "fedtorch/core/errors.h"
-
 namespace fedtorch::config {
 
 /// Describes one key. This is the only source of its facts: the check, the
@@ -19,8 +19,8 @@ namespace fedtorch::config {
 /// are all made from it.
 struct Key {
   std::string_view name;
-  std::string_view help;               ///< one sentence
-  std::string_view unit = {};          ///< e.g. "samples", "seconds"
+  std::string_view help;                       ///< one sentence
+  std::string_view unit = {};                  ///< e.g. "samples", "seconds"
   std::vector<std::string_view> aliases = {};  ///< foreign names, accepted
 };
 
@@ -114,8 +114,8 @@ class Section {
     std::unique_ptr<Section> section;
   };
   ChosenKind ChooseKind(const Key& key,
-                     const std::vector<KindFacts>& kinds,
-                     std::optional<std::string_view> fallback);
+                        const std::vector<KindFacts>& kinds,
+                        std::optional<std::string_view> fallback);
   /// The same for a mapping that is already open, e.g. one entry of
   /// `Children`; reads `name` from this section itself.
   std::optional<std::size_t> ChooseKindHere(
@@ -143,8 +143,10 @@ auto MakeKind(Section& parent,
     -> decltype(kinds[0]->make(parent)) {
   std::vector<KindFacts> facts;
   for (const K* kind : kinds) {
-    facts.push_back({kind->name, kind->summary, kind->source,
-                     [kind](Section& section) { kind->make(section); }});
+    facts.push_back(
+        {kind->name, kind->summary, kind->source, [kind](Section& section) {
+           kind->make(section);
+         }});
   }
   auto chosen = parent.ChooseKind(key, facts, fallback);
   if (!chosen.index) return nullptr;
