@@ -1,5 +1,7 @@
 #include "fedtorch/core/atomic_file.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,8 +11,6 @@
 #include <cstring>
 #include <fstream>
 #include <utility>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::core {
 namespace {

@@ -1,11 +1,11 @@
 #include "fedtorch/core/json_line.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::core {
 namespace {

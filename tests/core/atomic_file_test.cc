@@ -1,5 +1,7 @@
 #include "fedtorch/core/atomic_file.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -18,8 +20,6 @@
 #include <sstream>
 #include <stdexcept>
 #include <vector>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::core {
 namespace {

@@ -1,15 +1,15 @@
 #include "fedtorch/core/json_line.h"
 
+#include "fedtorch/core/errors.h"
+#include "fedtorch/core/stream.h"
+
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
-
-#include "fedtorch/core/errors.h"
-#include "fedtorch/core/stream.h"
 
 namespace fedtorch::core {
 namespace {
