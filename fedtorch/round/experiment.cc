@@ -199,6 +199,10 @@ void ReadEvaluation(Section& root, Experiment* experiment) {
       {.name = "batch_size", .help = "Samples evaluated in one go.",
        .unit = "samples"},
       500, {.min = 1});
+  options.target_accuracy = section.OptionalReal(
+      {.name = "target_accuracy",
+       .help = "The summary states in which round test/accuracy reached it."},
+      {.min = 0.0, .max = 1.0});
   Section clients = section.Child(
       {.name = "clients", .help = "Evaluation on the clients' own samples."});
   options.clients_every = clients.Int(

@@ -28,6 +28,7 @@ struct EvaluationOptions {
   std::int64_t clients_every = 0; ///< rounds; 0 = never
   std::optional<std::int64_t> clients_sample;  ///< clients drawn; unset = all
   std::vector<std::string> client_sets{"test"};  ///< train, validation, test
+  std::optional<double> target_accuracy;  ///< for rounds_to_target
 };
 
 /// Holds shares of every client's samples; they add up to 1.

@@ -1,0 +1,296 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
+#include <iostream>
+#include <new>
+
+#include "fedtorch/app/app.h"
+#include "fedtorch/app/commands.h"
+#include "fedtorch/app/completion.h"
+#include "fedtorch/app/load.h"
+#include "fedtorch/core/errors.h"
+#include "fedtorch/version.h"
+
+namespace fedtorch::app {
+namespace {
+
+constexpr int kUsageError = 2;
+
+// Owns what the options are parsed into, and what to do then.
+struct Parsed {
+  RunOptions run;
+  ResumeOptions resume;
+  ValidateOptions validate;
+  ListOptions list;
+  DescribeOptions describe;
+  bool schema_markdown = false;
+  Format doctor_format = Format::kText;
+  std::string shell;
+  std::function<int()> action;
+};
+
+void AddFormat(CLI::App* app, Format* format) {
+  app->add_option("--format", *format, "text, or json for one JSON document")
+      ->transform(CLI::Transformer(std::map<std::string, Format>{
+          {"text", Format::kText}, {"json", Format::kJson}}))
+      ->type_name("text|json");
+}
+
+void AddSource(CLI::App* app, ConfigSource* source, bool required) {
+  auto* files = app->add_option("-c,--config", source->files,
+                                "Config file; given twice, the later wins")
+                    ->type_name("FILE")
+                    ->expected(1)
+                    ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  if (required) files->required();
+  app->add_option("overrides", source->overrides,
+                  "key.path=value, +key=value (new), ~key (removed)")
+      ->type_name("KEY=VALUE");
+}
+
+void AddProgress(CLI::App* app, std::string* progress, bool* quiet) {
+  app->add_option("--progress", *progress,
+                  "Progress on stderr: auto, bar, plain, none")
+      ->check(CLI::IsMember({"auto", "bar", "plain", "none"}))
+      ->type_name("MODE");
+  app->add_flag("-q,--quiet", *quiet, "No progress, no summary");
+}
+
+void BuildRun(CLI::App* app, Parsed* parsed) {
+  RunOptions& options = parsed->run;
+  AddSource(app, &options.source, true);
+  app->add_option("-o,--output", options.output_dir,
+                  "Folder of run directories (output.dir)")
+      ->type_name("DIR");
+  app->add_option("--name", options.name, "Name of the experiment (name)")
+      ->type_name("NAME");
+  app->add_option("--seed", options.seed, "Master seed (seed)")
+      ->type_name("N");
+  app->add_option("--threads", options.threads, "Workers (runtime.threads)")
+      ->type_name("N");
+  app->add_option("--resume", options.resume,
+                  "auto: continue the newest unfinished run of this config; "
+                  "never; or a run directory")
+      ->expected(0, 1)
+      ->default_str("auto")
+      ->type_name("auto|never|DIR");
+  app->add_flag("--dry-run", options.dry_run,
+                "Print the plan with estimates; train and write nothing");
+  app->add_option("--print-config,--cfg", options.print_config,
+                  "Print the resolved config and stop")
+      ->expected(0, 1)
+      ->default_str("yaml")
+      ->check(CLI::IsMember({"yaml", "json"}))
+      ->type_name("yaml|json");
+  AddProgress(app, &options.progress, &options.quiet);
+  AddFormat(app, &options.format);
+  app->final_callback([parsed] {
+    parsed->action = [parsed] { return Run(parsed->run); };
+  });
+}
+
+void BuildOthers(CLI::App* app, Parsed* parsed) {
+  auto* resume = app->add_subcommand("resume", "Continue a stopped run");
+  resume->add_option("directory", parsed->resume.directory, "Run directory")
+      ->type_name("DIR")
+      ->required();
+  resume->add_option("--rounds", parsed->resume.rounds,
+                     "New total number of rounds")
+      ->type_name("N");
+  resume->add_option("--threads", parsed->resume.threads, "Workers")
+      ->type_name("N");
+  AddProgress(resume, &parsed->resume.progress, &parsed->resume.quiet);
+  AddFormat(resume, &parsed->resume.format);
+  resume->final_callback([parsed] {
+    parsed->action = [parsed] { return Resume(parsed->resume); };
+  });
+
+  auto* validate = app->add_subcommand(
+      "validate", "Report every problem of a config at once");
+  AddSource(validate, &parsed->validate.source, true);
+  validate->add_flag("--deep", parsed->validate.deep,
+                     "Also read the data, build the model, take a step");
+  AddFormat(validate, &parsed->validate.format);
+  validate->final_callback([parsed] {
+    parsed->action = [parsed] { return Validate(parsed->validate); };
+  });
+
+  auto* list = app->add_subcommand("list", "List kinds or runs");
+  list->add_option("what", parsed->list.what,
+                   "datasets, partitions, models, selections, algorithms, "
+                   "aggregators, optimizers or runs")
+      ->type_name("WHAT");
+  list->add_option("--dir", parsed->list.runs_dir, "Where runs are")
+      ->type_name("DIR");
+  AddFormat(list, &parsed->list.format);
+  list->final_callback([parsed] {
+    parsed->action = [parsed] { return List(parsed->list); };
+  });
+
+  auto* describe = app->add_subcommand(
+      "describe", "Describe a kind, or a config's data or model, or a run");
+  describe->add_option("what", parsed->describe.what,
+                       "Name of a kind, data, model, or run")
+      ->type_name("WHAT")
+      ->required();
+  AddSource(describe, &parsed->describe.source, false);
+  AddFormat(describe, &parsed->describe.format);
+  describe->final_callback([parsed] {
+    parsed->action = [parsed] {
+      DescribeOptions& options = parsed->describe;
+      auto& words = options.source.overrides;
+      if (options.what == "run") {
+        if (words.empty()) {
+          throw core::ConfigError(
+              "describe run: expected a run directory after it");
+        }
+        options.target = words.front();
+      }
+      return Describe(options);
+    };
+  });
+
+  auto* schema = app->add_subcommand(
+      "schema", "Print the JSON Schema of a config, for editors");
+  schema->add_flag("--markdown", parsed->schema_markdown,
+                   "Print the reference of all keys instead");
+  schema->final_callback([parsed] {
+    parsed->action = [parsed] { return PrintSchema(parsed->schema_markdown); };
+  });
+
+  auto* doctor = app->add_subcommand(
+      "doctor", "Say what was found on this machine, and how fast it is");
+  AddFormat(doctor, &parsed->doctor_format);
+  doctor->final_callback([parsed] {
+    parsed->action = [parsed] { return Doctor(parsed->doctor_format); };
+  });
+
+  auto* completion = app->add_subcommand(
+      "completion", "Print the completion script of a shell");
+  completion->add_option("shell", parsed->shell, "bash, zsh or fish")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+      ->type_name("SHELL")
+      ->required();
+  completion->final_callback([app, parsed] {
+    parsed->action = [app, parsed] {
+      std::cout << CompletionScript(*app, parsed->shell);
+      return 0;
+    };
+  });
+}
+
+// CLI11 would say only "extras"; a mistyped word deserves its neighbour.
+void RefuseExtras(const CLI::App& command) {
+  const std::vector<std::string> extras = command.remaining();
+  if (extras.empty()) return;
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      names.push_back("--" + name);
+    }
+  }
+  std::string word = extras.front();
+  const std::string name = word.substr(0, word.find('='));
+  throw core::ConfigError(command.get_name() + ": unknown " +
+                          (name[0] == '-' ? "option '" : "word '") + name +
+                          "'" + DidYouMean(name, names) + "; see fedrun " +
+                          command.get_name() + " --help");
+}
+
+// Overrides are the only free words, so a word without '=' is a mistake.
+void CheckOverrides(const ConfigSource& source) {
+  for (const std::string& word : source.overrides) {
+    if (word.find('=') == std::string::npos && word[0] != '~') {
+      throw core::ConfigError(
+          "expected key=value, +key=value or ~key, found '" + word + "'");
+    }
+  }
+}
+
+int Dispatch(std::vector<std::string> words) {
+  CLI::App app("fedrun: simulates federated learning from one YAML file.\n"
+               "Short form: fedrun --config FILE [key=value ...]",
+               "fedrun");
+  app.set_version_flag("--version", "fedtorch " FEDTORCH_VERSION);
+  Parsed parsed;
+  auto* run = app.add_subcommand("run", "Train a federation");
+  BuildRun(run, &parsed);
+  BuildOthers(&app, &parsed);
+  app.footer("Exit codes: 0 ok, 1 run failed, 2 usage or config, 3 diverged, "
+             "4 data missing or corrupt, 70 internal, 75 stopped with a "
+             "checkpoint, 130 interrupted.");
+  std::vector<std::string> names;
+  for (CLI::App* command : app.get_subcommands({})) {
+    command->allow_extras();
+    names.push_back(command->get_name());
+  }
+  if (words.empty()) {
+    std::cout << app.help();
+    return kUsageError;
+  }
+  const std::string first = words.front();
+  const bool top_level =
+      first == "--help" || first == "-h" || first == "--version";
+  if (!top_level && first[0] == '-') {
+    words.insert(words.begin(), "run");
+  } else if (!top_level &&
+             std::find(names.begin(), names.end(), first) == names.end()) {
+    std::string known;
+    for (const std::string& name : names) known += " " + name;
+    throw core::ConfigError("unknown command '" + first + "'" +
+                            DidYouMean(first, names) +
+                            "; known commands:" + known);
+  }
+  parsed.run.command_line = words;
+  parsed.resume.command_line = words;
+  std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+  try {
+    app.parse(words);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    // A missing required option may be a mistyped one.
+    for (const CLI::App* command : app.get_subcommands()) {
+      RefuseExtras(*command);
+    }
+    throw core::ConfigError(std::string(error.what()) +
+                            "; see fedrun --help");
+  }
+  for (const CLI::App* command : app.get_subcommands()) {
+    RefuseExtras(*command);
+  }
+  if (!app.got_subcommand("describe")) {
+    CheckOverrides(parsed.run.source);
+    CheckOverrides(parsed.validate.source);
+  }
+  return parsed.action();
+}
+
+}  // namespace
+
+int RunMain(int argc, char** argv) {
+  try {
+    return Dispatch(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const core::ConfigError& error) {
+    std::cerr << error.what() << '\n';
+    return kUsageError;
+  } catch (const core::DataError& error) {
+    std::cerr << "error: " << error.what() << '\n';
+    return 4;
+  } catch (const core::Diverged& error) {
+    std::cerr << "error: " << error.what() << '\n';
+    return 3;
+  } catch (const core::RunError& error) {
+    std::cerr << "error: " << error.what() << '\n';
+    return 1;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "error: out of memory; use fewer threads, a smaller model or "
+                 "smaller data\n";
+    return 1;
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << '\n';
+    return 70;
+  }
+}
+
+}  // namespace fedtorch::app

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fedtorch::app {
+
+/// How a command prints its result on stdout.
+enum class Format { kText, kJson };
+
+/// Holds what `run`, `validate` and `describe` share: the config's sources.
+struct ConfigSource {
+  std::vector<std::filesystem::path> files;
+  std::vector<std::string> overrides;  ///< key=value, +key=value, ~key
+};
+
+struct RunOptions {
+  ConfigSource source;
+  std::string output_dir;  ///< -o, short for output.dir=...
+  std::string name;        ///< --name
+  std::optional<std::int64_t> seed;
+  std::optional<std::int64_t> threads;
+  std::string resume = "never";  ///< never, auto, or a run directory
+  bool dry_run = false;
+  std::string print_config;      ///< "", yaml or json
+  std::string progress = "auto";
+  bool quiet = false;
+  Format format = Format::kText;
+  std::vector<std::string> command_line;  ///< for the manifest
+};
+
+struct ResumeOptions {
+  std::filesystem::path directory;
+  std::optional<std::int64_t> rounds;   ///< a new total
+  std::optional<std::int64_t> threads;
+  std::string progress = "auto";
+  bool quiet = false;
+  Format format = Format::kText;
+  std::vector<std::string> command_line;
+};
+
+struct ValidateOptions {
+  ConfigSource source;
+  bool deep = false;
+  Format format = Format::kText;
+};
+
+struct ListOptions {
+  std::string what;  ///< a room or "runs"; "" = everything
+  std::filesystem::path runs_dir = "runs";
+  Format format = Format::kText;
+};
+
+struct DescribeOptions {
+  std::string what;  ///< data, model, run or the name of a kind
+  std::string target;  ///< the directory of `describe run`
+  ConfigSource source;
+  Format format = Format::kText;
+};
+
+// Each command returns the exit code of the process and may throw the types of
+// core/errors.h, which `RunMain` turns into messages and codes.
+int Run(const RunOptions& options);
+int Resume(const ResumeOptions& options);
+int Validate(const ValidateOptions& options);
+int List(const ListOptions& options);
+int Describe(const DescribeOptions& options);
+/// `markdown` prints the reference of all keys instead of the JSON Schema.
+int PrintSchema(bool markdown);
+int Doctor(Format format);
+
+}  // namespace fedtorch::app

@@ -1,0 +1,166 @@
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "fedtorch/app/commands.h"
+#include "fedtorch/engine/session.h"
+#include "fedtorch/record/manifest.h"
+
+namespace fedtorch::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Below this share of a core's fused multiply-add peak a matrix product is
+// not what it should be: a reference BLAS reaches a tenth.
+constexpr double kLowShare = 0.35;
+
+// Measures how many single-precision operations a core can do at most: chains
+// of multiply-adds long enough to hide their latency. The compiler sees plain
+// loops; `width` copies keep all vector registers busy.
+double MeasureFmaPeak(const record::HostFacts& host) {
+  // Vector units of 512 bits: 2 * 16 * 2 operations a cycle; 256 bits: 2 * 8 *
+  // 2. The clock is measured by a chain of dependent additions, one a cycle.
+  volatile std::uint64_t sink = 0;
+  double best = 1e30;
+  constexpr std::uint64_t kSteps = 20'000'000;
+  for (int run = 0; run < 3; ++run) {
+    std::uint64_t x = 1;
+    const auto start = std::chrono::steady_clock::now();
+    for (std::uint64_t i = 0; i < kSteps; ++i) {
+      // A dependent addition that the compiler may not fold.
+      asm volatile("" : "+r"(x));
+      x += 1;
+    }
+    const std::chrono::duration<double> elapsed =
+        std::chrono::steady_clock::now() - start;
+    sink = sink + x;
+    best = std::min(best, elapsed.count());
+  }
+  const double hertz = static_cast<double>(kSteps) / best;
+  const auto has = [&host](const char* flag) {
+    return std::find(host.cpu_flags.begin(), host.cpu_flags.end(), flag) !=
+           host.cpu_flags.end();
+  };
+  const bool wide = has("avx512f");
+  const bool medium = has("fma");
+  const double per_cycle = wide ? 64.0 : medium ? 32.0 : 8.0;
+  return hertz * per_cycle * 1e-9;
+}
+
+Json Gpus() {
+  Json list = Json::array();
+  const std::filesystem::path root = "/proc/driver/nvidia/gpus";
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(root, ignored)) {
+    std::ifstream file(entry.path() / "information");
+    std::string line;
+    while (std::getline(file, line)) {
+      if (line.rfind("Model:", 0) == 0) {
+        const auto begin = line.find_first_not_of(" \t", 6);
+        list.push_back(begin == std::string::npos ? "" : line.substr(begin));
+      }
+    }
+  }
+  return list;
+}
+
+std::string Launcher() {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS",
+                           "WORLD_SIZE"}) {
+    if (const char* value = std::getenv(name)) {
+      return std::string(name) + "=" + value;
+    }
+  }
+  return "none";
+}
+
+std::string FirstLine(const std::string& text, std::string_view word) {
+  std::istringstream lines(text);
+  std::string line;
+  while (std::getline(lines, line)) {
+    if (line.find(word) != std::string::npos) {
+      const auto begin = line.find_first_not_of(" -");
+      return begin == std::string::npos ? line : line.substr(begin);
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+int Doctor(Format format) {
+  engine::PrepareThread();
+  const engine::LibraryInfo library = engine::DescribeLibrary();
+  const record::HostFacts host = record::DescribeHost();
+  const record::BuildFacts build = record::DescribeBuild();
+  const double sgemm = engine::MeasureSgemm(1024);
+  const double peak = MeasureFmaPeak(host);
+  const bool slow = sgemm < kLowShare * peak;
+  const Json gpus = Gpus();
+  if (format == Format::kJson) {
+    std::cout << Json{{"fedtorch", build.version},
+                      {"revision", build.revision},
+                      {"libtorch", library.version},
+                      {"blas", FirstLine(library.configuration, "Math Kernel")},
+                      {"onednn", library.onednn},
+                      {"instruction_set", library.cpu_capability},
+                      {"cpu", host.cpu_model},
+                      {"cores", host.cores},
+                      {"sgemm_gflops", sgemm},
+                      {"fma_peak_gflops", peak},
+                      {"sgemm_is_slow", slow},
+                      {"gpus", gpus},
+                      {"launcher", Launcher()},
+                      {"mpi", false}}
+                     .dump(2)
+              << '\n';
+    return 0;
+  }
+  const auto row = [](std::string_view name, const std::string& value) {
+    std::cout << std::left << std::setw(18) << name << value << '\n';
+  };
+  const auto number = [](double value) {
+    std::ostringstream text;
+    text << std::fixed << std::setprecision(1) << value;
+    return text.str();
+  };
+  row("fedtorch", build.version + " (" + build.revision +
+                      (build.modified ? ", modified, " : ", ") + build.type +
+                      ")");
+  row("compiler", build.compiler);
+  row("LibTorch", library.version);
+  row("math library", FirstLine(library.configuration, "Math Kernel"));
+  row("oneDNN", library.onednn ? FirstLine(library.configuration, "oneDNN") +
+                                     FirstLine(library.configuration, "MKL-DNN")
+                               : "absent");
+  row("processor", host.cpu_model + ", " + std::to_string(host.cores) + " cores");
+  row("instruction set", library.cpu_capability + " (LibTorch)");
+  row("sgemm, one core", number(sgemm) + " GFLOP/s, " +
+                             number(100.0 * sgemm / peak) +
+                             " % of the core's " + number(peak) +
+                             " GFLOP/s");
+  row("GPU", gpus.empty() ? "none found (no NVIDIA driver)"
+                          : gpus.dump() + " (this version trains on the CPU)");
+  row("launcher", Launcher());
+  row("MPI", "not built in; one process uses all cores of one machine");
+  if (slow) {
+    std::cout << "\nwarning: matrix products run at " << number(sgemm)
+              << " GFLOP/s, far below what this core can do; training will be "
+                 "slow. Check that LibTorch was not replaced by a build "
+                 "without MKL or OpenBLAS, and that no other load shares the "
+                 "core.\n";
+  }
+  return 0;
+}
+
+}  // namespace fedtorch::app

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include "fedtorch/app/commands.h"
+#include "fedtorch/config/document.h"
+#include "fedtorch/round/experiment.h"
+
+namespace fedtorch::app {
+
+/// Holds a config that was read without a problem.
+struct Loaded {
+  config::Document document;
+  round::Experiment experiment;
+};
+
+/// Reads files and overrides into an experiment; prints the reader's notes on
+/// stderr. Throws: ConfigError with every problem.
+Loaded Load(const ConfigSource& source);
+
+/// Returns the name that is nearest to `word`, as " did you mean 'x'?", or "".
+std::string DidYouMean(std::string_view word,
+                       const std::vector<std::string>& names);
+
+}  // namespace fedtorch::app

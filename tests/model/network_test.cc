@@ -1,0 +1,116 @@
+#include "fedtorch/model/network.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "fedtorch/model/model.h"
+
+namespace fedtorch::model {
+namespace {
+
+const InputSpec kInput{.shape = {3, 8, 8}, .num_classes = 4};
+
+std::vector<Layer> Layers() {
+  return {Convolution(16, 3, 1), Simple(LayerType::kBatchNorm),
+          Simple(LayerType::kRelu), MaxPool(2),
+          Simple(LayerType::kFlatten), Dense(4)};
+}
+
+struct Sample {
+  double mean = 0.0;
+  double largest = 0.0;
+  double deviation = 0.0;
+};
+
+Sample Measure(const Network& network, std::size_t tensor) {
+  std::vector<float> values(
+      static_cast<std::size_t>(network.num_parameters()));
+  network.InitialParameters(11, values);
+  const TensorEntry& entry = network.layout().parameters[tensor];
+  Sample sample;
+  double squares = 0.0;
+  for (std::int64_t i = 0; i < entry.size; ++i) {
+    const double x = values[static_cast<std::size_t>(entry.offset + i)];
+    sample.mean += x;
+    squares += x * x;
+    sample.largest = std::max(sample.largest, std::fabs(x));
+  }
+  const auto count = static_cast<double>(entry.size);
+  sample.mean /= count;
+  sample.deviation = std::sqrt(squares / count - sample.mean * sample.mean);
+  return sample;
+}
+
+TEST(Network, LaysOutSectionsWithoutGaps) {
+  const Network network = Network::Build(Layers(), kInput);
+  const ParameterLayout& layout = network.layout();
+  std::int64_t next = 0;
+  for (const TensorEntry& entry : layout.parameters) {
+    EXPECT_EQ(entry.offset, next) << entry.name;
+    next += entry.size;
+  }
+  EXPECT_EQ(next, layout.num_parameters);
+  EXPECT_EQ(layout.num_parameters,
+            16 * 27 + 16 + 2 * 16 + 16 * 4 * 4 * 4 + 4);
+  EXPECT_EQ(layout.num_buffers, 32);
+  EXPECT_EQ(layout.num_counters, 1);
+  EXPECT_EQ(layout.parameters[0].name, "0.convolution.weight");
+  EXPECT_EQ(layout.buffers[1].name, "1.batch_norm.running_var");
+}
+
+TEST(Network, StartsNormsAtOneAndZero) {
+  const Network network = Network::Build(Layers(), kInput);
+  std::vector<float> values(
+      static_cast<std::size_t>(network.num_parameters()));
+  network.InitialParameters(1, values);
+  const TensorEntry& scale = network.layout().parameters[2];
+  EXPECT_EQ(scale.name, "1.batch_norm.weight");
+  EXPECT_EQ(values[static_cast<std::size_t>(scale.offset)], 1.0F);
+  std::vector<float> buffers(32);
+  network.InitialBuffers(buffers);
+  EXPECT_EQ(buffers[0], 0.0F);
+  EXPECT_EQ(buffers[31], 1.0F);
+}
+
+// A uniform law on (-b, b) has deviation b / sqrt(3).
+TEST(Network, DrawsTheStatedLaws) {
+  const double fan_in = 16 * 4 * 4;
+  const std::size_t dense = 4;
+  const Network normal = Network::Build(Layers(), kInput);
+  ASSERT_EQ(normal.layout().parameters[dense].name, "5.dense.weight");
+  const double bound = 1.0 / std::sqrt(fan_in);
+  EXPECT_LE(Measure(normal, dense).largest, bound);
+  EXPECT_NEAR(Measure(normal, dense).deviation, bound / std::sqrt(3.0),
+              0.05 * bound);
+
+  const Network glorot =
+      Network::Build(Layers(), kInput, Initializer::kGlorotUniform);
+  const double glorot_bound = std::sqrt(6.0 / (fan_in + 4));
+  EXPECT_LE(Measure(glorot, dense).largest, glorot_bound);
+  EXPECT_NEAR(Measure(glorot, dense).deviation, glorot_bound / std::sqrt(3.0),
+              0.05 * glorot_bound);
+  EXPECT_EQ(Measure(glorot, dense + 1).largest, 0.0);
+
+  const Network he = Network::Build(Layers(), kInput, Initializer::kHeNormal);
+  EXPECT_NEAR(Measure(he, dense).deviation, std::sqrt(2.0 / fan_in),
+              0.1 * std::sqrt(2.0 / fan_in));
+  const Network zeros = Network::Build(Layers(), kInput, Initializer::kZeros);
+  EXPECT_EQ(Measure(zeros, dense).largest, 0.0);
+}
+
+TEST(Network, DependsOnTheSeedAndNothingElse) {
+  const Network network = Network::Build(Layers(), kInput);
+  const auto size = static_cast<std::size_t>(network.num_parameters());
+  std::vector<float> first(size);
+  std::vector<float> second(size);
+  network.InitialParameters(1, first);
+  network.InitialParameters(1, second);
+  EXPECT_EQ(first, second);
+  network.InitialParameters(2, second);
+  EXPECT_NE(first, second);
+}
+
+}  // namespace
+}  // namespace fedtorch::model
