@@ -20,7 +20,7 @@ std::string WithRange(std::string noun, const std::string& range) {
 
 bool IsText(const Value& value) {
   return value.type == Value::Type::kScalar &&
-         (value.quoted || !IsNumberOrBoolean(value.text));
+         (value.quoted || value.untyped || !IsNumberOrBoolean(value.text));
 }
 
 std::optional<Scalar> ConvertText(const AskedKey& key,
@@ -112,7 +112,10 @@ std::string DescribeExpected(const AskedKey& key) {
 std::optional<Scalar> ConvertScalar(const AskedKey& key,
                                     const Value& value,
                                     std::string* error) {
-  if (key.nullable && value.type == Value::Type::kNull) return Scalar();
+  const bool is_null =
+      value.type == Value::Type::kNull ||
+      (value.untyped && (value.text == "null" || value.text.empty()));
+  if (key.nullable && is_null) return Scalar();
   if (key.automatic && value.type == Value::Type::kScalar &&
       value.text == "auto") {
     return value.text;

@@ -1,8 +1,11 @@
 #include "fedtorch/config/document.h"
 
+#include "fedtorch/config/facts.h"
+#include "fedtorch/config/interpolate.h"
 #include "fedtorch/config/layers.h"
 #include "fedtorch/config/overrides.h"
 #include "fedtorch/config/resolve.h"
+#include "fedtorch/config/schema.h"
 #include "fedtorch/config/state.h"
 #include "fedtorch/core/hash.h"
 
@@ -40,6 +43,7 @@ void LoadInto(DocumentState& state,
   } catch (const core::ConfigError& error) {
     throw core::ConfigError(state.sources.Arrange(error.problems()));
   }
+  Interpolate(state.root, &state.problems);
   CheckSchemaVersion(state);
   const core::Place place = state.root.place;
   state.OpenRoot(place);
@@ -93,6 +97,21 @@ std::string Document::ResolvedJson() const { return ResolvedJsonOf(*state_); }
 std::string Document::Hash() const {
   return core::Sha256Hex(
       CompactJsonOf(*state_, {"runtime", "output", "checkpoint"}));
+}
+
+std::vector<KeyFacts> Document::Facts() const {
+  FEDTORCH_CHECK(state_->recording, "facts of a document that is no recorder");
+  return FactsOf(*state_);
+}
+
+std::string Document::JsonSchema(const std::string& title) const {
+  FEDTORCH_CHECK(state_->recording, "schema of a document that is no recorder");
+  return JsonSchemaOf(*state_, title);
+}
+
+std::string Document::Markdown() const {
+  FEDTORCH_CHECK(state_->recording, "tables of a document that is no recorder");
+  return MarkdownOf(*state_);
 }
 
 }  // namespace fedtorch::config

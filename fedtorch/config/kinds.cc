@@ -27,6 +27,10 @@ std::optional<std::size_t> DocumentState::FindKind(
     const std::vector<KindFacts>& kinds,
     const std::string& path,
     const Value& name) {
+  if (name.broken) {
+    section(index).muted = true;
+    return std::nullopt;
+  }
   std::string error;
   const auto text = ConvertScalar(NameKey(kinds, std::nullopt), name, &error);
   if (!text) {

@@ -4,8 +4,6 @@
 #include "fedtorch/config/parse.h"
 #include "fedtorch/config/scalar.h"
 
-#include <algorithm>
-#include <cctype>
 #include <utility>
 
 namespace fedtorch::config {
@@ -19,30 +17,6 @@ struct Override {
   core::Place place;
   Value value;
 };
-
-bool IsKeyCharacter(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
-}
-
-// Splits a.b.0.c; empty when a part is empty or holds another character.
-std::vector<std::string> SplitPath(const std::string& path) {
-  std::vector<std::string> steps = {""};
-  for (const char c : path) {
-    if (c == '.') {
-      steps.emplace_back();
-    } else if (IsKeyCharacter(c)) {
-      steps.back() += c;
-    } else {
-      return {};
-    }
-  }
-  const bool has_gap =
-      std::any_of(steps.begin(), steps.end(), [](const std::string& step) {
-        return step.empty();
-      });
-  if (has_gap) return {};
-  return steps;
-}
 
 Override ParseOverride(const std::string& text,
                        std::size_t number,
@@ -85,7 +59,11 @@ Override ParseOverride(const std::string& text,
   if (value.empty()) {
     fail("no value after '='; write null for none and '' for empty text");
   }
-  result.value = ParseFlowValue(value, result.place, problems);
+  // The braces of a reference would be taken for a mapping.
+  const bool is_reference = value.find("${") != std::string::npos &&
+                            value.find_first_of("[{'\"") != 0;
+  result.value = is_reference ? Value::Scalar(value, false, result.place)
+                              : ParseFlowValue(value, result.place, problems);
   return result;
 }
 
@@ -94,19 +72,8 @@ Value* Descend(Value& root,
                const std::vector<std::string>& steps,
                std::size_t count) {
   Value* value = &root;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (value->type == Value::Type::kList) {
-      const auto index = ParseInteger(steps[i]);
-      if (!index || *index < 0 ||
-          static_cast<std::size_t>(*index) >= value->items.size()) {
-        return nullptr;
-      }
-      value = &value->items[static_cast<std::size_t>(*index)];
-    } else {
-      Value::Entry* entry = value->Find(steps[i]);
-      if (entry == nullptr) return nullptr;
-      value = &entry->value;
-    }
+  for (std::size_t i = 0; i < count && value != nullptr; ++i) {
+    value = value->Step(steps[i]);
   }
   return value;
 }

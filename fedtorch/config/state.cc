@@ -48,7 +48,8 @@ int DocumentState::Open(int parent,
   opened.parent = parent;
   opened.place = place;
   opened.given = value != nullptr;
-  opened.muted = parent >= 0 && section(parent).muted;
+  opened.muted = (parent >= 0 && section(parent).muted) ||
+                 (value != nullptr && value->broken);
   if (value != nullptr && value->type == Value::Type::kMapping) {
     opened.value = value;
   } else if (value != nullptr && value->type != Value::Type::kNull) {
@@ -140,6 +141,7 @@ std::vector<Scalar> DocumentState::Read(int index, AskedKey key) {
 
 std::optional<std::vector<Scalar>> DocumentState::Convert(
     const std::string& path, const AskedKey& key, const Value& value) {
+  if (value.broken) return std::nullopt;
   std::string error;
   if (!key.is_list) {
     const auto scalar = ConvertScalar(key, value, &error);
@@ -159,6 +161,10 @@ std::optional<std::vector<Scalar>> DocumentState::Convert(
   std::vector<Scalar> scalars;
   bool complete = true;
   for (std::size_t i = 0; i < value.items.size(); ++i) {
+    if (value.items[i].broken) {
+      complete = false;
+      continue;
+    }
     const auto scalar = ConvertScalar(key, value.items[i], &error);
     if (scalar) {
       scalars.push_back(*scalar);
@@ -183,7 +189,8 @@ int DocumentState::OpenChild(int index, const Key& key, bool is_kind) {
            given == nullptr ? section(index).place : given->place);
   asked.sections = {child};
   OpenedSection& opened = section(child);
-  if (opened.short_form != nullptr && !is_kind) {
+  opened.allows_short_form = is_kind;
+  if (opened.short_form != nullptr && !is_kind && !opened.muted) {
     Report(opened.short_form->place,
            path,
            "expected a mapping of keys, got " + opened.short_form->Describe());
@@ -198,11 +205,13 @@ std::vector<int> DocumentState::OpenChildren(int index, const Key& key) {
   const std::string path = JoinPath(section(index).path, asked.name);
   if (recording) {
     asked.sections = {Open(index, path + "[]", nullptr, {})};
+    section(asked.sections.front()).allows_short_form = true;
     return asked.sections;
   }
   const Value::Entry* given = FindGiven(index, asked);
   if (given == nullptr || given->value.type == Value::Type::kNull) return {};
   const Value& list = given->value;
+  if (list.broken) return {};
   if (list.type != Value::Type::kList) {
     Report(list.place,
            path,

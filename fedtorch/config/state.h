@@ -66,6 +66,7 @@ struct OpenedSection {
   bool muted = false;
   /// What stands there instead of a mapping; allowed where it names a kind.
   const Value* short_form = nullptr;
+  bool allows_short_form = false;
   bool has_kind = false;
   std::vector<AskedKey> keys;
 

@@ -1,6 +1,9 @@
 #include "fedtorch/config/value.h"
 
+#include "fedtorch/config/scalar.h"
+
 #include <algorithm>
+#include <cctype>
 #include <tuple>
 #include <utility>
 
@@ -16,6 +19,10 @@ std::string Printable(std::string line) {
   return line;
 }
 
+bool IsKeyCharacter(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+}
+
 }  // namespace
 
 const Value::Entry* Value::Find(std::string_view key) const {
@@ -27,6 +34,27 @@ const Value::Entry* Value::Find(std::string_view key) const {
 
 Value::Entry* Value::Find(std::string_view key) {
   return const_cast<Entry*>(std::as_const(*this).Find(key));
+}
+
+Value* Value::Step(const std::string& step) {
+  if (type != Type::kList) {
+    Entry* entry = Find(step);
+    return entry == nullptr ? nullptr : &entry->value;
+  }
+  const auto index = ParseInteger(step);
+  if (!index || *index < 0) return nullptr;
+  const auto at = static_cast<std::size_t>(*index);
+  return at < items.size() ? &items[at] : nullptr;
+}
+
+bool Value::HasBroken() const {
+  return broken ||
+         std::any_of(items.begin(),
+                     items.end(),
+                     [](const Value& item) { return item.HasBroken(); }) ||
+         std::any_of(entries.begin(), entries.end(), [](const Entry& entry) {
+           return entry.value.HasBroken();
+         });
 }
 
 std::size_t Value::Count() const {
@@ -127,6 +155,25 @@ std::string DescribePlace(const core::Place& place, const core::Place& here) {
 
 std::string JoinPath(const std::string& path, std::string_view key) {
   return path.empty() ? std::string(key) : path + "." + std::string(key);
+}
+
+std::vector<std::string> SplitPath(const std::string& path) {
+  std::vector<std::string> steps = {""};
+  for (const char c : path) {
+    if (c == '.') {
+      steps.emplace_back();
+    } else if (IsKeyCharacter(c)) {
+      steps.back() += c;
+    } else {
+      return {};
+    }
+  }
+  const bool has_gap =
+      std::any_of(steps.begin(), steps.end(), [](const std::string& step) {
+        return step.empty();
+      });
+  if (has_gap) return {};
+  return steps;
 }
 
 std::string ShownPath(const std::string& path) {

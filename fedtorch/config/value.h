@@ -19,8 +19,10 @@ struct Value {
   struct Entry;
 
   Type type = Type::kNull;
-  std::string text;     ///< of a scalar, without quotes
-  bool quoted = false;  ///< of a scalar; then it is text whatever it holds
+  std::string text;      ///< of a scalar, without quotes
+  bool quoted = false;   ///< of a scalar; then it is text whatever it holds
+  bool untyped = false;  ///< from the environment: text or data, as the key is
+  bool broken = false;   ///< a problem was reported; read as nothing
   core::Place place;
   std::vector<Value> items;    ///< of a list
   std::vector<Entry> entries;  ///< of a mapping, in the order written
@@ -28,6 +30,10 @@ struct Value {
   /// Returns the entry of a key, or nullptr.
   const Entry* Find(std::string_view key) const;
   Entry* Find(std::string_view key);
+  /// Returns the entry of a key or the item of an index, or nullptr.
+  Value* Step(const std::string& step);
+  /// Tells whether this value or one inside it is broken.
+  bool HasBroken() const;
   /// Counts the values in this one, itself included.
   std::size_t Count() const;
   /// Describes the value for a message: 'text', a list, a mapping, nothing.
@@ -72,6 +78,9 @@ class Sources {
 std::string DescribePlace(const core::Place& place, const core::Place& here);
 /// Joins a dotted path and a key.
 std::string JoinPath(const std::string& path, std::string_view key);
+/// Splits a.b.0.c; empty when a part is empty or holds a character that is no
+/// letter, digit, underscore or hyphen.
+std::vector<std::string> SplitPath(const std::string& path);
 /// Returns the path for a message: "(top level)" for the root.
 std::string ShownPath(const std::string& path);
 
