@@ -50,7 +50,7 @@ std::optional<std::size_t> DocumentState::ChooseKind(
     std::optional<std::string_view> fallback) {
   if (recording) return RecordKinds(index, kinds, fallback);
   OpenedSection& opened = section(index);
-  if (opened.muted) return std::nullopt;
+  if (IsMuted(index)) return std::nullopt;
   opened.has_kind = true;
   AskedKey name_key = NameKey(kinds, fallback);
   std::optional<std::size_t> chosen;

@@ -50,7 +50,8 @@ struct KindFacts {
 /// Reads one mapping of a config.
 ///
 /// Each call asks for one key; a key that nobody asked for is a problem at
-/// `Document::Finish`. On a mistake the reader records a problem with its
+/// `Document::Finish`. A default outside its range is a mistake, too (it may
+/// depend on another key). On a mistake the reader records a problem with its
 /// place and returns the fallback (for a required key: a neutral value inside
 /// the range), so that all problems are found in one go. Nothing throws before
 /// `Document::Finish`.
@@ -88,13 +89,16 @@ class Section {
   std::vector<std::string> Texts(
       const Key& key, std::optional<std::vector<std::string>> fallback);
 
-  /// Opens a mapping inside this one; an absent one reads as empty, so that
-  /// all its keys take their defaults.
+  /// Opens a mapping inside this one; an absent or empty one has no keys, so
+  /// that all its keys take their defaults. A second call returns the same.
   Section Child(const Key& key);
-  /// Opens a list of mappings; an absent list is empty.
+  /// Opens a list of mappings; an absent list is empty. While recording:
+  /// one entry.
   std::vector<Section> Children(const Key& key);
 
-  /// Tells whether the user gave the key (under any of its names).
+  /// Tells whether the user gave the key: under its name, or under one of its
+  /// aliases if the key was read before. Null counts as not given. A resolved
+  /// config gives every key, so a rule should rather ask for values.
   bool Has(std::string_view name) const;
   /// Records a problem at the place of a key (or of the section when the key
   /// was not given), e.g. for a rule between two keys: name the other one.

@@ -48,8 +48,7 @@ int DocumentState::Open(int parent,
   opened.parent = parent;
   opened.place = place;
   opened.given = value != nullptr;
-  opened.muted = (parent >= 0 && section(parent).muted) ||
-                 (value != nullptr && value->broken);
+  opened.muted = value != nullptr && value->broken;
   if (value != nullptr && value->type == Value::Type::kMapping) {
     opened.value = value;
   } else if (value != nullptr && value->type != Value::Type::kNull) {
@@ -57,6 +56,13 @@ int DocumentState::Open(int parent,
   }
   sections_.push_back(std::move(opened));
   return static_cast<int>(sections_.size()) - 1;
+}
+
+bool DocumentState::IsMuted(int index) const {
+  for (; index >= 0; index = section(index).parent) {
+    if (section(index).muted) return true;
+  }
+  return false;
 }
 
 AskedKey& DocumentState::Register(int index, AskedKey key) {
@@ -91,7 +97,7 @@ AskedKey& DocumentState::Register(int index, AskedKey key) {
 
 const Value::Entry* DocumentState::FindGiven(int index, const AskedKey& key) {
   const OpenedSection& opened = section(index);
-  if (opened.value == nullptr || opened.muted) return nullptr;
+  if (opened.value == nullptr || IsMuted(index)) return nullptr;
   const Value::Entry* chosen = nullptr;
   for (const Value::Entry& entry : opened.value->entries) {
     if (!HasName(key, entry.key)) continue;
@@ -126,9 +132,9 @@ std::vector<Scalar> DocumentState::Read(int index, AskedKey key) {
   const Value::Entry* given = FindGiven(index, key);
   if (given != nullptr) {
     if (auto read = Convert(path, key, given->value)) result = *read;
-  } else if (!section(index).muted && !key.fallback) {
+  } else if (!IsMuted(index) && !key.fallback) {
     ReportMissing(index, key.name, DescribeExpected(key));
-  } else if (!section(index).muted && !AcceptsFallback(key)) {
+  } else if (!IsMuted(index) && !AcceptsFallback(key)) {
     Report(section(index).place,
            path,
            "expected " + DescribeExpected(key) + ", and the default " +
@@ -190,7 +196,7 @@ int DocumentState::OpenChild(int index, const Key& key, bool is_kind) {
   asked.sections = {child};
   OpenedSection& opened = section(child);
   opened.allows_short_form = is_kind;
-  if (opened.short_form != nullptr && !is_kind && !opened.muted) {
+  if (opened.short_form != nullptr && !is_kind && !IsMuted(child)) {
     Report(opened.short_form->place,
            path,
            "expected a mapping of keys, got " + opened.short_form->Describe());
@@ -229,7 +235,7 @@ std::vector<int> DocumentState::OpenChildren(int index, const Key& key) {
 
 bool DocumentState::Has(int index, std::string_view name) const {
   const OpenedSection& opened = section(index);
-  if (opened.value == nullptr || opened.muted) return false;
+  if (opened.value == nullptr || IsMuted(index)) return false;
   const AskedKey* key = FindKey(opened.keys, name);
   for (const Value::Entry& entry : opened.value->entries) {
     const bool matches =
@@ -264,7 +270,7 @@ void DocumentState::Fail(int index,
                          std::string_view name,
                          const std::string& message) {
   const OpenedSection& opened = section(index);
-  if (recording || opened.muted) return;
+  if (recording || IsMuted(index)) return;
   core::Place place = opened.place;
   if (opened.value != nullptr) {
     const AskedKey* key = FindKey(opened.keys, name);
@@ -283,8 +289,9 @@ void DocumentState::Fail(int index,
 
 std::vector<core::Problem> DocumentState::Problems() const {
   std::vector<core::Problem> found = problems;
-  for (const OpenedSection& opened : sections_) {
-    if (opened.muted) continue;
+  for (std::size_t i = 0; i < sections_.size(); ++i) {
+    if (IsMuted(static_cast<int>(i))) continue;
+    const OpenedSection& opened = sections_[i];
     if (opened.short_form != nullptr && !opened.has_kind) {
       found.push_back(
           {opened.short_form->place,
@@ -292,13 +299,14 @@ std::vector<core::Problem> DocumentState::Problems() const {
            "expected a mapping of keys, got " + opened.short_form->Describe(),
            ""});
     }
-    ReportUnknownKeys(opened, &found);
+    ReportUnknownKeys(static_cast<int>(i), &found);
   }
   return sources.Arrange(std::move(found));
 }
 
-void DocumentState::ReportUnknownKeys(const OpenedSection& opened,
+void DocumentState::ReportUnknownKeys(int index,
                                       std::vector<core::Problem>* found) const {
+  const OpenedSection& opened = section(index);
   if (opened.value == nullptr) return;
   for (const Value::Entry& entry : opened.value->entries) {
     if (opened.parent < 0 &&
@@ -313,13 +321,14 @@ void DocumentState::ReportUnknownKeys(const OpenedSection& opened,
     found->push_back({entry.place,
                       ShownPath(opened.path),
                       "unknown key '" + entry.key + "'" +
-                          AdviseOnUnknownKey(opened, entry.key),
+                          AdviseOnUnknownKey(index, entry.key),
                       ""});
   }
 }
 
-std::string DocumentState::AdviseOnUnknownKey(const OpenedSection& opened,
+std::string DocumentState::AdviseOnUnknownKey(int index,
                                               const std::string& key) const {
+  const OpenedSection& opened = section(index);
   if (key.find('.') != std::string::npos) {
     return "; dotted paths are for the command line, nest the keys here";
   }
@@ -354,17 +363,12 @@ std::string DocumentState::AdviseOnUnknownKey(const OpenedSection& opened,
   Candidate own;
   nearest(opened, &own);
   Candidate other;
-  const int self = static_cast<int>(
-      std::find_if(sections_.begin(),
-                   sections_.end(),
-                   [&](const OpenedSection& s) { return &s == &opened; }) -
-      sections_.begin());
   for (std::size_t i = 0; i < sections_.size(); ++i) {
     const OpenedSection& related = sections_[i];
     const bool is_sibling = related.parent == opened.parent;
-    const bool is_child = related.parent == self;
+    const bool is_child = related.parent == index;
     const bool is_parent = opened.parent == static_cast<int>(i);
-    if (&related != &opened && !related.muted &&
+    if (&related != &opened && !IsMuted(static_cast<int>(i)) &&
         (is_sibling || is_child || is_parent)) {
       nearest(related, &other);
     }

@@ -115,6 +115,8 @@ class DocumentState : public std::enable_shared_from_this<DocumentState> {
  private:
   /// Registers a key, or finds it when it was asked for before.
   AskedKey& Register(int section, AskedKey key);
+  /// Tells whether a section, or one around it, is not judged.
+  bool IsMuted(int section) const;
   /// Finds what the user gave for a key under any of its names.
   const Value::Entry* FindGiven(int section, const AskedKey& key);
   /// Opens a mapping at `value` (nullptr: nothing is given).
@@ -136,10 +138,8 @@ class DocumentState : public std::enable_shared_from_this<DocumentState> {
       int section,
       const std::vector<KindFacts>& kinds,
       std::optional<std::string_view> fallback);
-  void ReportUnknownKeys(const OpenedSection& section,
-                         std::vector<core::Problem>* found) const;
-  std::string AdviseOnUnknownKey(const OpenedSection& section,
-                                 const std::string& key) const;
+  void ReportUnknownKeys(int section, std::vector<core::Problem>* found) const;
+  std::string AdviseOnUnknownKey(int section, const std::string& key) const;
 
   std::deque<OpenedSection> sections_;  // references stay valid
 };
