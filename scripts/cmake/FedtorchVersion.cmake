@@ -38,7 +38,7 @@ function(fedtorch_version)
       "-DOUTPUT=${folder}/fedtorch/git_revision.h"
       -P "${PROJECT_SOURCE_DIR}/scripts/cmake/WriteGitRevision.cmake"
     BYPRODUCTS "${folder}/fedtorch/git_revision.h"
-    COMMENT ""
+    COMMENT "Asking git for the revision"
     VERBATIM)
 
   add_library(fedtorch_version INTERFACE)
