@@ -230,7 +230,7 @@ bool NeedsNoKeys(const DocumentState& state, const OpenedSection& section) {
 }
 
 std::string FormatFallback(const AskedKey& key) {
-  if (key.type == KeyType::kSection) return "";
+  if (key.type == KeyType::kSection) return "{}";
   if (key.type == KeyType::kSectionList) return "[]";
   if (!key.fallback) return "required";
   if (!key.is_list) return ToYaml(key.fallback->front());

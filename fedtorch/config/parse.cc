@@ -50,7 +50,32 @@ class Builder final : public YAML::EventHandler {
     return {name_, mark.line + 1, static_cast<int>(column) + 1};
   }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  // Says where the brackets or braces begin in which the parser gave up.
+  std::string Advice() const {
+    for (const Frame& frame : stack_) {
+      if (!frame.is_flow || frame.value.place.line == 0) continue;
+      const core::Place& place = frame.value.place;
+      const bool is_list = frame.value.type == Value::Type::kList;
+      std::string text = is_list ? "; inside the list that '[' opens at line "
+                                 : "; inside the mapping that '{' opens at "
+                                   "line ";
+      text += std::to_string(place.line) + ", column " +
+              std::to_string(place.column);
+      const std::string& line =
+          lines_[static_cast<std::size_t>(place.line - 1)];
+      if (line.find("${") != std::string::npos) {
+        text += ", where ${...} needs quotes";
+      }
+      return text;
+    }
+    return "";
+  }
+
+  const core::Place& start() const { return start_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    start_ = PlaceOf(mark);
+  }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -85,15 +110,15 @@ class Builder final : public YAML::EventHandler {
   void OnSequenceStart(const YAML::Mark& mark,
                        const std::string& tag,
                        YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    Begin(Value::Type::kList, mark, tag, anchor);
+                       YAML::EmitterStyle::value style) override {
+    Begin(Value::Type::kList, mark, tag, anchor, style);
   }
   void OnSequenceEnd() override { End(); }
   void OnMapStart(const YAML::Mark& mark,
                   const std::string& tag,
                   YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    Begin(Value::Type::kMapping, mark, tag, anchor);
+                  YAML::EmitterStyle::value style) override {
+    Begin(Value::Type::kMapping, mark, tag, anchor, style);
   }
   void OnMapEnd() override { End(); }
 
@@ -102,6 +127,7 @@ class Builder final : public YAML::EventHandler {
   struct Frame {
     Value value;
     YAML::anchor_t anchor = 0;
+    bool is_flow = false;        // in brackets or braces
     bool expects_value = false;  // of a mapping: its key was read
     bool drops_value = false;    // that key was refused
     std::string key;
@@ -111,13 +137,15 @@ class Builder final : public YAML::EventHandler {
   void Begin(Value::Type type,
              const YAML::Mark& mark,
              const std::string& tag,
-             YAML::anchor_t anchor) {
+             YAML::anchor_t anchor,
+             YAML::EmitterStyle::value style) {
     CheckTag(mark, tag);
     CountValues(1, mark);
     Frame frame;
     frame.value.type = type;
     frame.value.place = PlaceOf(mark);
     frame.anchor = anchor;
+    frame.is_flow = style == YAML::EmitterStyle::Flow;
     stack_.push_back(std::move(frame));
   }
 
@@ -222,6 +250,7 @@ class Builder final : public YAML::EventHandler {
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, Value> anchors_;
   std::size_t count_ = 0;
+  core::Place start_;
   Value root_;
 };
 
@@ -288,15 +317,19 @@ Value ParseYaml(const std::string& text,
     Builder rest(text, name, problems);
     if (parser.HandleNextDocument(rest)) {
       throw core::ConfigError({core::Problem{
-          {name, 0, 0},
+          rest.start(),
           "",
-          "expected one YAML document, found another after '---'; keep one",
+          "expected the end of the file; a file holds one YAML document, whose "
+          "keys begin in the same column",
           ""}});
     }
     return root;
   } catch (const YAML::Exception& error) {
-    throw core::ConfigError({core::Problem{
-        builder.PlaceOf(error.mark), "", "not YAML: " + error.msg, ""}});
+    throw core::ConfigError(
+        {core::Problem{builder.PlaceOf(error.mark),
+                       "",
+                       "not YAML: " + error.msg + builder.Advice(),
+                       ""}});
   }
 }
 

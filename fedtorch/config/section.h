@@ -101,7 +101,8 @@ class Section {
   /// config gives every key, so a rule should rather ask for values.
   bool Has(std::string_view name) const;
   /// Records a problem at the place of a key (or of the section when the key
-  /// was not given), e.g. for a rule between two keys: name the other one.
+  /// was not given), e.g. for a rule between two keys: name the other one. A
+  /// key that is wrong by itself is not judged again.
   void Fail(std::string_view name, const std::string& message);
   /// Returns the dotted path, "" at the top.
   std::string path() const;

@@ -271,6 +271,10 @@ void DocumentState::Fail(int index,
                          const std::string& message) {
   const OpenedSection& opened = section(index);
   if (recording || IsMuted(index)) return;
+  const std::string path = JoinPath(opened.path, name);
+  for (const core::Problem& problem : problems) {
+    if (problem.path == path) return;
+  }
   core::Place place = opened.place;
   if (opened.value != nullptr) {
     const AskedKey* key = FindKey(opened.keys, name);
@@ -284,7 +288,7 @@ void DocumentState::Fail(int index,
     }
     if (best != nullptr) place = best->value.place;
   }
-  Report(place, JoinPath(opened.path, name), message);
+  Report(place, path, message);
 }
 
 std::vector<core::Problem> DocumentState::Problems() const {
