@@ -32,8 +32,8 @@ struct Dataset {
   std::vector<std::int64_t> tokens;
 
   std::vector<std::int64_t> targets;
-  std::int64_t target_length = 1;   ///< T for text with a target per position
-  std::int64_t num_classes = 0;     ///< vocabulary size for text
+  std::int64_t target_length = 1;  ///< T for text with a target per position
+  std::int64_t num_classes = 0;    ///< vocabulary size for text
   std::vector<std::string> class_names;  ///< empty or [num_classes]
 
   std::vector<std::int32_t> owners;      ///< index into owner_names

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "fedtorch/config/section.h"
+#include "fedtorch/data/dataset.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -8,9 +11,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "fedtorch/config/section.h"
-#include "fedtorch/data/dataset.h"
 
 namespace fedtorch::data {
 
@@ -26,6 +26,9 @@ struct Corpus {
   Dataset train;
   std::optional<Dataset> test;
   std::vector<SourceFile> files;
+  /// What the user should know, one sentence each, e.g. how many rows were
+  /// left out and why. Equal for equal data and seed.
+  std::vector<std::string> notes;
 };
 
 /// Reads one data format. Made from the keys of its config section; touches
