@@ -1,12 +1,12 @@
 #pragma once
 
+#include "fedtorch/algorithm/method.h"
+#include "fedtorch/core/errors.h"
+
 #include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "fedtorch/algorithm/method.h"
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::algorithm {
 

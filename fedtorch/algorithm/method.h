@@ -1,5 +1,10 @@
 #pragma once
 
+#include "fedtorch/aggregate/weighting.h"
+#include "fedtorch/client/local_problem.h"
+#include "fedtorch/config/section.h"
+#include "fedtorch/server/optimizer.h"
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -7,11 +12,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "fedtorch/aggregate/weighting.h"
-#include "fedtorch/client/local_problem.h"
-#include "fedtorch/config/section.h"
-#include "fedtorch/server/optimizer.h"
 
 namespace fedtorch::algorithm {
 
@@ -67,6 +67,11 @@ class Method {
   virtual std::vector<std::string> state_names() const { return {}; }
   /// Names of the extra vectors that clients send, each [d].
   virtual std::vector<std::string> extra_names() const { return {}; }
+  /// How many of the extra vectors travel, for the byte count: one that the
+  /// server can compute from `delta` costs nothing.
+  virtual std::int64_t num_extras_sent() const {
+    return static_cast<std::int64_t>(extra_names().size());
+  }
   /// Vectors to send down with the model, in float64.
   virtual std::map<std::string, std::vector<double>> Broadcast() const {
     return {};

@@ -1,13 +1,14 @@
 #include "fedtorch/algorithm/server_half.h"
 
-#include <cstddef>
-
 #include "fedtorch/core/errors.h"
+
+#include <cstddef>
 
 namespace fedtorch::algorithm {
 
 void AddChangeOverAllClients(const ServerContext& context,
-                             const std::string& name, std::span<double> mean) {
+                             const std::string& name,
+                             std::span<double> mean) {
   const auto found = context.extra_sums.find(name);
   if (found == context.extra_sums.end()) return;
   const std::vector<double>& sum = found->second;
@@ -18,8 +19,10 @@ void AddChangeOverAllClients(const ServerContext& context,
   for (std::size_t j = 0; j < mean.size(); ++j) mean[j] += sum[j] / clients;
 }
 
-std::vector<double> Restored(const server::State& state, std::string_view kind,
-                             const std::string& name, std::size_t size) {
+std::vector<double> Restored(const server::State& state,
+                             std::string_view kind,
+                             const std::string& name,
+                             std::size_t size) {
   const std::string where =
       "checkpoint of method '" + std::string(kind) + "': ";
   const auto found = state.find(name);

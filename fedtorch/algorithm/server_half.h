@@ -1,10 +1,10 @@
 #pragma once
 
+#include "fedtorch/algorithm/method.h"
+
 #include <span>
 #include <string>
 #include <vector>
-
-#include "fedtorch/algorithm/method.h"
 
 namespace fedtorch::algorithm {
 
@@ -15,11 +15,14 @@ namespace fedtorch::algorithm {
 /// drawn several times (`multiplicity`) once, because it stores one vector.
 /// An absent sum (nobody was admitted) leaves `mean` alone. Cost: O(d).
 void AddChangeOverAllClients(const ServerContext& context,
-                             const std::string& name, std::span<double> mean);
+                             const std::string& name,
+                             std::span<double> mean);
 
 /// Returns the vector `name` of a checkpoint for a method called `kind`.
 /// Throws: RunError when it is absent or has not `size` entries.
-std::vector<double> Restored(const server::State& state, std::string_view kind,
-                             const std::string& name, std::size_t size);
+std::vector<double> Restored(const server::State& state,
+                             std::string_view kind,
+                             const std::string& name,
+                             std::size_t size);
 
 }  // namespace fedtorch::algorithm

@@ -3,13 +3,13 @@
 // clients or two of ten. Right forms reach the optimum of the mean objective,
 // wrong ones stall away from it or diverge. The figures depend on the draw, the
 // classes do not.
-#include <gtest/gtest.h>
-
-#include <tuple>
-
 #include "fedtorch/core/stream.h"
 #include "tests/algorithm/federation.h"
 #include "tests/algorithm/wrong_forms.h"
+
+#include <gtest/gtest.h>
+
+#include <tuple>
 
 namespace fedtorch::algorithm {
 namespace {
@@ -32,7 +32,9 @@ class Quadratics
   }
   Ending Run(Federation<double>& federation, int rounds = kRounds) const {
     federation.weighting = aggregate::Weighting::kUniform;
-    return RunToTheEnd(federation, rounds, std::get<1>(GetParam()),
+    return RunToTheEnd(federation,
+                       rounds,
+                       std::get<1>(GetParam()),
                        MeanOptimum(federation.clients()));
   }
   Ending Run(Method& method, const LocalWork& work) const {
@@ -150,7 +152,8 @@ TEST_P(Quadratics, FeddynWithTheDualStepTurnedDiverges) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Draws, Quadratics,
+INSTANTIATE_TEST_SUITE_P(Draws,
+                         Quadratics,
                          testing::Combine(testing::Values(11u, 12u, 13u),
                                           testing::Values(10u, 2u)));
 

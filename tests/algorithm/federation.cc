@@ -1,12 +1,12 @@
 #include "tests/algorithm/federation.h"
 
-#include <algorithm>
-#include <cmath>
-#include <stdexcept>
-
 #include "fedtorch/config/document.h"
 #include "fedtorch/core/exact_sum.h"
 #include "fedtorch/core/stream.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
 
 namespace fedtorch::algorithm {
 namespace {
@@ -15,7 +15,8 @@ namespace {
 // the threshold that the tests call divergence.
 template <class Real>
 std::vector<double> WeightedSum(
-    std::size_t size, const std::vector<double>& weights,
+    std::size_t size,
+    const std::vector<double>& weights,
     const std::vector<std::span<const Real>>& rows) {
   bool admissible = true;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -43,8 +44,10 @@ std::unique_ptr<Method> MakeMethod(const std::string& yaml) {
       config::Document::FromText("algorithm: " + yaml, "test.yaml");
   config::Section root = document.Root();
   std::unique_ptr<Method> method =
-      config::MakeKind(root, {.name = "algorithm", .help = "Training method."},
-                       AllKinds(), std::nullopt);
+      config::MakeKind(root,
+                       {.name = "algorithm", .help = "Training method."},
+                       AllKinds(),
+                       std::nullopt);
   document.Finish();
   return method;
 }
@@ -72,10 +75,10 @@ void Federation<Real>::RunClient(std::int64_t client,
                                  std::span<const Real> global,
                                  const Vectors& broadcast) {
   const auto index = static_cast<std::size_t>(client);
-  support::QuadraticProblem<Real> problem(clients_[index], works[index],
-                                          global);
-  ClientContext<Real> context{problem, global, broadcast, states[index],
-                              last[client]};
+  support::QuadraticProblem<Real> problem(
+      clients_[index], works[index], global);
+  ClientContext<Real> context{
+      problem, global, broadcast, states[index], last[client]};
   method_.Client(context);
 }
 
@@ -85,8 +88,9 @@ void Federation<Real>::Round(const std::vector<std::int64_t>& drawn) {
   for (const std::int64_t client : drawn) ++multiplicity[client];
 
   std::vector<Real> global(model.size());
-  std::transform(model.begin(), model.end(), global.begin(),
-                 [](double value) { return static_cast<Real>(value); });
+  std::transform(model.begin(), model.end(), global.begin(), [](double value) {
+    return static_cast<Real>(value);
+  });
   Vectors broadcast;
   for (const auto& [name, vector] : method_.Broadcast()) {
     for (const double value : vector) {
@@ -105,8 +109,11 @@ void Federation<Real>::Round(const std::vector<std::int64_t>& drawn) {
   for (auto& [client, update] : last) {
     const auto index = static_cast<std::size_t>(client);
     weighed.push_back({clients_[index].samples, multiplicity[client]});
-    cohort.push_back({client, clients_[index].samples, multiplicity[client],
-                      0.0, update.result});
+    cohort.push_back({client,
+                      clients_[index].samples,
+                      multiplicity[client],
+                      0.0,
+                      update.result});
     deltas.push_back(update.delta);
     for (const auto& [name, vector] : update.extra) {
       extras[name].push_back(vector);
@@ -174,7 +181,9 @@ double Distance(std::span<const double> left, std::span<const double> right) {
   return std::sqrt(square);
 }
 
-Ending RunToTheEnd(Federation<double>& federation, int rounds, std::size_t size,
+Ending RunToTheEnd(Federation<double>& federation,
+                   int rounds,
+                   std::size_t size,
                    std::span<const double> optimum) {
   constexpr int kTail = 200;
   Ending ending;

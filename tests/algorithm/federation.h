@@ -1,15 +1,15 @@
 #pragma once
 
+#include "fedtorch/aggregate/weighting.h"
+#include "fedtorch/algorithm/method.h"
+#include "fedtorch/server/optimizer.h"
+#include "tests/support/quadratic_problem.h"
+
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "fedtorch/aggregate/weighting.h"
-#include "fedtorch/algorithm/method.h"
-#include "fedtorch/server/optimizer.h"
-#include "tests/support/quadratic_problem.h"
 
 namespace fedtorch::algorithm {
 
@@ -36,8 +36,12 @@ class Federation {
   using Vectors = std::map<std::string, std::vector<Real>>;
 
   /// Starts `method` at the model 0. Takes the method's own weighting.
-  Federation(Method& method, std::vector<support::Quadratic> clients,
+  Federation(Method& method,
+             std::vector<support::Quadratic> clients,
              const support::LocalWork& work);
+
+  Federation(const Federation&) = delete;
+  Federation& operator=(const Federation&) = delete;
 
   /// Runs one round over the drawn clients; a client drawn several times
   /// trains once with that multiplicity.
@@ -60,7 +64,8 @@ class Federation {
   std::map<std::int64_t, client::Update<Real>> last;  ///< last round's updates
 
  private:
-  void RunClient(std::int64_t client, std::span<const Real> global,
+  void RunClient(std::int64_t client,
+                 std::span<const Real> global,
                  const Vectors& broadcast);
 
   Method& method_;
@@ -84,7 +89,9 @@ struct Ending {
 };
 
 /// Runs up to `rounds` rounds with cohorts of `size`.
-Ending RunToTheEnd(Federation<double>& federation, int rounds, std::size_t size,
+Ending RunToTheEnd(Federation<double>& federation,
+                   int rounds,
+                   std::size_t size,
                    std::span<const double> optimum);
 
 }  // namespace fedtorch::algorithm

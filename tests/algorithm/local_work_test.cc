@@ -1,10 +1,10 @@
 // The instrument of this room's tests: the closed forms of ||a||_1 that
 // QuadraticProblem reports, against the distance it travels.
+#include "tests/support/quadratic_problem.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
-
-#include "tests/support/quadratic_problem.h"
 
 namespace fedtorch::support {
 namespace {
@@ -32,8 +32,8 @@ TEST(ClosedFormANorm, IsTheDistanceTravelledAgainstAUnitGradient) {
     const LocalWork plain{.lr = 0.125, .steps = tau};
     EXPECT_NEAR(ClosedFormANorm(plain, 0.7), TravelOverLr(plain, 0.7), 1e-11);
     const LocalWork decaying{.lr = 0.125, .steps = tau, .decay = 0.95};
-    EXPECT_NEAR(ClosedFormANorm(decaying, 0.0), TravelOverLr(decaying, 0.0),
-                1e-11);
+    EXPECT_NEAR(
+        ClosedFormANorm(decaying, 0.0), TravelOverLr(decaying, 0.0), 1e-11);
   }
 }
 
@@ -43,8 +43,8 @@ TEST(ClosedFormANorm, OfMomentumIsTheRunningSum) {
     for (std::int64_t k = 0; k < tau; ++k) {
       sum += (1.0 - std::pow(0.9, static_cast<double>(tau - k))) / (1.0 - 0.9);
     }
-    EXPECT_NEAR(ClosedFormANorm({.steps = tau, .momentum = 0.9}, 0.0), sum,
-                1e-10);
+    EXPECT_NEAR(
+        ClosedFormANorm({.steps = tau, .momentum = 0.9}, 0.0), sum, 1e-10);
   }
 }
 
@@ -61,7 +61,8 @@ TEST(QuadraticProblem, JumpsToWhereTheCorrectedGradientIsZero) {
   const std::vector<double> gradient = objective.Gradient(problem.weights());
   for (std::size_t j = 0; j < 4; ++j) {
     EXPECT_NEAR(
-        gradient[j] + 0.3 * (problem.weights()[j] - start[j]) + linear[j], 0.0,
+        gradient[j] + 0.3 * (problem.weights()[j] - start[j]) + linear[j],
+        0.0,
         1e-13);
   }
 }

@@ -1,9 +1,9 @@
 // Methods through the server optimisers of the room `server`: the settings in
 // which the FedOpt family is fedavg (Reddi et al. 2021; Hsu et al. 2019).
-#include <gtest/gtest.h>
-
 #include "fedtorch/config/document.h"
 #include "tests/algorithm/federation.h"
+
+#include <gtest/gtest.h>
 
 namespace fedtorch::algorithm {
 namespace {
@@ -15,8 +15,10 @@ std::unique_ptr<server::Optimizer> MakeOptimizer(const std::string& yaml) {
       config::Document::FromText("server: " + yaml, "test.yaml");
   config::Section root = document.Root();
   std::unique_ptr<server::Optimizer> optimizer =
-      config::MakeKind(root, {.name = "server", .help = "Server optimiser."},
-                       server::AllKinds(), std::nullopt);
+      config::MakeKind(root,
+                       {.name = "server", .help = "Server optimiser."},
+                       server::AllKinds(),
+                       std::nullopt);
   document.Finish();
   return optimizer;
 }
@@ -59,14 +61,16 @@ TEST(ServerOptimizer, MomentumZeroIsFedavgToTheBit) {
 // eta_g = eta / (sqrt(v0) + tau) where v stands still.
 TEST(ServerOptimizer, AdamWithAConstantSecondMomentIsFedavg) {
   ExpectEqualPaths(
-      "{name: adam, lr: 0.5, beta1: 0, beta2: 1, tau: 0.25, v0: 4}", 0.5 / 2.25,
+      "{name: adam, lr: 0.5, beta1: 0, beta2: 1, tau: 0.25, v0: 4}",
+      0.5 / 2.25,
       1e-12);
 }
 
 // eta delta / (|delta| + tau) -> delta as eta = tau -> infinity; the deltas
 // here stay below 10.
 TEST(ServerOptimizer, AdamWithAHugeTauIsFedavg) {
-  ExpectEqualPaths("{name: adam, lr: 1e9, beta1: 0, beta2: 0, tau: 1e9}", 1.0,
+  ExpectEqualPaths("{name: adam, lr: 1e9, beta1: 0, beta2: 0, tau: 1e9}",
+                   1.0,
                    20 * 100.0 / 1e9);
 }
 

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "fedtorch/algorithm/method.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
-
-#include "fedtorch/algorithm/method.h"
 
 namespace fedtorch::algorithm {
 

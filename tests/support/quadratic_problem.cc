@@ -1,9 +1,9 @@
 #include "tests/support/quadratic_problem.h"
 
+#include "fedtorch/core/stream.h"
+
 #include <cmath>
 #include <limits>
-
-#include "fedtorch/core/stream.h"
 
 namespace fedtorch::support {
 
@@ -15,7 +15,8 @@ std::vector<double> Quadratic::Gradient(std::span<const double> x) const {
   return gradient;
 }
 
-std::vector<Quadratic> DrawQuadratics(std::uint64_t seed, std::size_t count,
+std::vector<Quadratic> DrawQuadratics(std::uint64_t seed,
+                                      std::size_t count,
                                       std::size_t size) {
   core::Stream stream = core::Stream::Named(seed, "test/quadratics");
   std::vector<Quadratic> objectives(count);

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "fedtorch/client/local_problem.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
-
-#include "fedtorch/client/local_problem.h"
 
 namespace fedtorch::support {
 
@@ -22,7 +22,8 @@ struct Quadratic {
 
 /// Draws `count` objectives of dimension `size`: curvature ~ U(.2, 2),
 /// optimum = 3 N(0, 1), samples = 1, ..., count.
-std::vector<Quadratic> DrawQuadratics(std::uint64_t seed, std::size_t count,
+std::vector<Quadratic> DrawQuadratics(std::uint64_t seed,
+                                      std::size_t count,
                                       std::size_t size);
 
 /// Returns the minimiser of the mean objective, per coordinate
@@ -51,7 +52,8 @@ double ClosedFormANorm(const LocalWork& work, double prox);
 template <class Real>
 class QuadraticProblem final : public client::LocalProblem<Real> {
  public:
-  QuadraticProblem(const Quadratic& objective, const LocalWork& work,
+  QuadraticProblem(const Quadratic& objective,
+                   const LocalWork& work,
                    std::span<const Real> start);
 
   std::size_t dimension() const override { return weights_.size(); }

@@ -3,8 +3,8 @@
 //   y_i = argmin f_i(y) - <g_i, y> + alpha/2 ||y - x||^2,
 //   g_i <- g_i - alpha (y_i - x),   h <- h - alpha/N sum_S (y_i - x),
 //   x <- mean_S y_i - h/alpha.
-// The client sends the change of g_i beside its delta, because h needs a plain
-// sum whatever rule and weights combine the deltas; so h is the mean of all N
+// The change of g_i is summed beside the delta, because h needs a plain sum
+// whatever rule and weights combine the deltas; so h is the mean of all N
 // stored g_i.
 //
 // Avoids: penalties on detached tensors (no gradient at all); the un-squared
@@ -69,6 +69,8 @@ class FedDyn final : public MethodOf<FedDyn> {
   std::vector<std::string> extra_names() const override {
     return {kDualChange};
   }
+  // It is -alpha * delta, so a server takes it from the delta.
+  std::int64_t num_extras_sent() const override { return 0; }
   aggregate::Weighting default_weighting() const override {
     return aggregate::Weighting::kUniform;
   }
@@ -92,7 +94,8 @@ std::unique_ptr<Method> Make(config::Section& section) {
        .help = "Strength of the dynamic regulariser; the local work must "
                "suffice to come near the regularised optimum, and clipped "
                "gradients keep late rounds stable."},
-      0.01, {.min = 0.0, .open_min = true});
+      0.01,
+      {.min = 0.0, .open_min = true});
   return std::make_unique<FedDyn>(alpha);
 }
 

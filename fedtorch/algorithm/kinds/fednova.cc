@@ -12,10 +12,10 @@
 // under momentum; a server step of N/S times the mean; a proximal term inside
 // the momentum's own buffer. With very unequal clients tau_eff is set by those
 // with the most work, hence the diagnostics.
-#include <algorithm>
-
 #include "fedtorch/algorithm/client_half.h"
 #include "fedtorch/algorithm/method.h"
+
+#include <algorithm>
 
 namespace fedtorch::algorithm {
 namespace {

@@ -38,7 +38,8 @@ std::unique_ptr<Method> Make(config::Section& section) {
        .help = "Strength of the pull towards the global model; 0 is fedavg. "
                "There is no universal value: try 0.001, 0.01, 0.1, 0.5, 1.",
        .aliases = {"proximal_mu"}},
-      std::nullopt, {.min = 0.0});
+      std::nullopt,
+      {.min = 0.0});
   return std::make_unique<FedProx>(mu);
 }
 

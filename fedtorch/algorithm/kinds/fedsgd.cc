@@ -6,9 +6,9 @@
 // descent.
 // Avoids: a "full batch" with dropout on or of the first batch only (the
 // gradient comes from `LocalProblem::FullGradient`).
-#include <limits>
-
 #include "fedtorch/algorithm/method.h"
+
+#include <limits>
 
 namespace fedtorch::algorithm {
 namespace {

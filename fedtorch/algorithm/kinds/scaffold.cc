@@ -101,7 +101,8 @@ std::unique_ptr<Method> Make(config::Section& section) {
        .help = "How a client renews its control variate: 1 = full gradient at "
                "the global model (an extra pass over its data), 2 = from its "
                "own local steps."},
-      2, {.min = 1, .max = 2});
+      2,
+      {.min = 1, .max = 2});
   return std::make_unique<Scaffold>(option);
 }
 

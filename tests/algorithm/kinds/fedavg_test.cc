@@ -1,9 +1,9 @@
 // Rule and tests of fedavg and fedsgd: McMahan et al. 2017.
+#include "tests/algorithm/federation.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
-
-#include "tests/algorithm/federation.h"
 
 namespace fedtorch::algorithm {
 namespace {
@@ -12,7 +12,8 @@ using support::DrawQuadratics;
 using support::LocalWork;
 using support::Quadratic;
 
-std::vector<double> PlainDescent(const Quadratic& objective, double lr,
+std::vector<double> PlainDescent(const Quadratic& objective,
+                                 double lr,
                                  int steps) {
   std::vector<double> x(objective.curvature.size(), 0.0);
   for (int step = 0; step < steps; ++step) {
@@ -110,8 +111,8 @@ TEST(FedSgd, WithAllClientsIsCentralisedDescent) {
   const auto clients = DrawQuadratics(8, 10, 5);
   const auto method = MakeMethod("fedsgd");
   // Neither local steps nor momentum apply.
-  Federation<double> federation(*method, clients,
-                                {.lr = 0.2, .steps = 9, .momentum = 0.9});
+  Federation<double> federation(
+      *method, clients, {.lr = 0.2, .steps = 9, .momentum = 0.9});
   std::vector<double> x(5, 0.0);
   for (int round = 0; round < 25; ++round) {
     std::vector<double> mean(5, 0.0);

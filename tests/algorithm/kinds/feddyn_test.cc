@@ -1,11 +1,11 @@
 // Rule and tests of feddyn: Acar et al. 2021.
-#include <gtest/gtest.h>
-
-#include <cmath>
-
 #include "fedtorch/core/errors.h"
 #include "fedtorch/core/stream.h"
 #include "tests/algorithm/federation.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
 
 namespace fedtorch::algorithm {
 namespace {
@@ -146,8 +146,16 @@ TEST(FedDyn, LocalGradientAgreesWithFiniteDifferences) {
         (objective(above) - objective(below)) / (2.0 * step);
     EXPECT_NEAR(gradient[j] + problem.prox() * (at[j] - problem.anchor()[j]) +
                     problem.linear()[j],
-                difference, 1e-8);
+                difference,
+                1e-8);
   }
+}
+
+// The server can take the change of the dual from the delta.
+TEST(FedDyn, SendsNoMoreThanFedavg) {
+  EXPECT_EQ(MakeMethod("feddyn")->num_extras_sent(), 0);
+  EXPECT_EQ(MakeMethod("fedavg")->num_extras_sent(), 0);
+  EXPECT_EQ(MakeMethod("scaffold")->num_extras_sent(), 1);
 }
 
 TEST(FedDyn, RefusesAStateThatDoesNotFit) {

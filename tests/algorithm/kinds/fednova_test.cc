@@ -1,10 +1,10 @@
 // Rule and tests of fednova: Wang et al. 2020.
+#include "tests/algorithm/federation.h"
+#include "tests/algorithm/wrong_forms.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
-
-#include "tests/algorithm/federation.h"
-#include "tests/algorithm/wrong_forms.h"
 
 namespace fedtorch::algorithm {
 namespace {
@@ -15,7 +15,8 @@ using support::MeanOptimum;
 
 // Runs clients with 1, ..., N local steps and returns the distance from the
 // uniform optimum.
-double DistanceWithUnequalSteps(Method& method, const LocalWork& work,
+double DistanceWithUnequalSteps(Method& method,
+                                const LocalWork& work,
                                 int rounds) {
   const auto clients = DrawQuadratics(1, 10, 5);
   Federation<double> federation(method, clients, work);

@@ -1,9 +1,9 @@
 // Rule and tests of fedprox: Li et al. 2020.
+#include "tests/algorithm/federation.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
-
-#include "tests/algorithm/federation.h"
 
 namespace fedtorch::algorithm {
 namespace {
@@ -44,8 +44,8 @@ TEST(FedProx, PullsInProportionToTheDistance) {
   const std::map<std::string, std::vector<double>> none;
   for (const double length : {1e-3, 1.0, 1e3}) {
     const std::vector<double> start = {1.0 + length, -2.0 - 2.0 * length, 3.0};
-    support::QuadraticProblem<double> problem(flat, {.lr = 0.1, .steps = 1},
-                                              start);
+    support::QuadraticProblem<double> problem(
+        flat, {.lr = 0.1, .steps = 1}, start);
     client::Update<double> update;
     ClientContext<double> context{problem, global, none, none, update};
     method->Client(context);

@@ -1,9 +1,9 @@
 // Rule and tests of scaffold: Karimireddy et al. 2020.
-#include <gtest/gtest.h>
-
 #include "fedtorch/core/errors.h"
 #include "fedtorch/core/stream.h"
 #include "tests/algorithm/federation.h"
+
+#include <gtest/gtest.h>
 
 namespace fedtorch::algorithm {
 namespace {
