@@ -32,7 +32,7 @@ class Progress {
  public:
   struct Options {
     ProgressMode mode = ProgressMode::kAuto;
-    Terminal terminal;
+    Terminal terminal{};
     std::int64_t rounds = 0;       ///< number of the last round
     std::int64_t first_done = 0;   ///< rounds that were done before (resume)
     double plain_interval = 5.0;   ///< seconds between two plain lines
