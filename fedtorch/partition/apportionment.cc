@@ -1,10 +1,10 @@
 #include "fedtorch/partition/apportionment.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::partition {
 
@@ -35,10 +35,10 @@ std::vector<std::int64_t> LargestRemainder(std::span<const double> weights,
   }
   std::vector<std::size_t> order(weights.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) {
-                     return remainders[a] > remainders[b];
-                   });
+  std::stable_sort(
+      order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return remainders[a] > remainders[b];
+      });
   // Rounding can bring the floors above the total by the last digit of a
   // quota; then the parts with the smallest remainders give back.
   for (std::size_t i = 0; left > 0; i = (i + 1) % order.size()) {

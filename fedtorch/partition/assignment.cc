@@ -1,10 +1,10 @@
 #include "fedtorch/partition/assignment.h"
 
-#include <numeric>
-#include <string>
-
 #include "fedtorch/core/errors.h"
 #include "fedtorch/core/stream.h"
+
+#include <numeric>
+#include <string>
 
 namespace fedtorch::partition {
 
@@ -23,8 +23,8 @@ Split SplitFromOwners(std::span<const std::int64_t> client_of_sample,
                        std::to_string(num_clients));
     ++shards.offsets[static_cast<std::size_t>(client) + 1];
   }
-  std::partial_sum(shards.offsets.begin(), shards.offsets.end(),
-                   shards.offsets.begin());
+  std::partial_sum(
+      shards.offsets.begin(), shards.offsets.end(), shards.offsets.begin());
   shards.indices.resize(static_cast<std::size_t>(shards.offsets.back()));
   std::vector<std::int64_t> next(shards.offsets.begin(),
                                  shards.offsets.end() - 1);

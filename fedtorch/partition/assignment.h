@@ -1,11 +1,11 @@
 #pragma once
 
+#include "fedtorch/partition/partitioner.h"
+
 #include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
-
-#include "fedtorch/partition/partitioner.h"
 
 namespace fedtorch::partition {
 

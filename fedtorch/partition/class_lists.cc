@@ -1,23 +1,24 @@
 #include "fedtorch/partition/class_lists.h"
 
-#include <numeric>
-#include <string>
-
-#include <tbb/parallel_for.h>
-
 #include "fedtorch/core/errors.h"
 #include "fedtorch/core/stream.h"
 #include "fedtorch/partition/feasibility.h"
+
+#include <tbb/parallel_for.h>
+
+#include <numeric>
+#include <string>
 
 namespace fedtorch::partition {
 
 ClassLists ListByClass(const data::Dataset& dataset, std::string_view kind) {
   if (dataset.target_length != 1) {
     ThrowInfeasible(
-        kind, "a sample of data set '" + dataset.name + "' has " +
-                  std::to_string(dataset.target_length) +
-                  " targets (one for each position) and therefore no class; "
-                  "use iid, natural, quantity_skew or lognormal_quantity");
+        kind,
+        "a sample of data set '" + dataset.name + "' has " +
+            std::to_string(dataset.target_length) +
+            " targets (one for each position) and therefore no class; "
+            "use iid, natural, quantity_skew or lognormal_quantity");
   }
   ClassLists lists;
   lists.offsets.assign(static_cast<std::size_t>(dataset.num_classes) + 1, 0);
@@ -27,8 +28,8 @@ ClassLists ListByClass(const data::Dataset& dataset, std::string_view kind) {
                        std::to_string(dataset.num_classes) + " classes");
     ++lists.offsets[static_cast<std::size_t>(label) + 1];
   }
-  std::partial_sum(lists.offsets.begin(), lists.offsets.end(),
-                   lists.offsets.begin());
+  std::partial_sum(
+      lists.offsets.begin(), lists.offsets.end(), lists.offsets.begin());
   std::vector<std::int64_t> next(lists.offsets.begin(),
                                  lists.offsets.end() - 1);
   lists.samples.resize(dataset.targets.size());

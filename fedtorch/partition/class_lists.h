@@ -1,11 +1,11 @@
 #pragma once
 
+#include "fedtorch/data/dataset.h"
+
 #include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
-
-#include "fedtorch/data/dataset.h"
 
 namespace fedtorch::partition {
 

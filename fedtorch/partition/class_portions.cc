@@ -39,9 +39,12 @@ double ReadAlpha(config::Section& section, std::string_view help) {
   // concentrations exact at the other; both ends behave like the limits.
   return section.Real({.name = "alpha",
                        .help = help,
-                       .aliases = {"beta", "concentration", "dirichlet_alpha",
+                       .aliases = {"beta",
+                                   "concentration",
+                                   "dirichlet_alpha",
                                    "partition_alpha"}},
-                      0.5, {.min = 1e-6, .max = 1e9});
+                      0.5,
+                      {.min = 1e-6, .max = 1e9});
 }
 
 }  // namespace fedtorch::partition

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <cstdint>
-#include <span>
-#include <vector>
-
 #include "fedtorch/config/section.h"
 #include "fedtorch/partition/apportionment.h"
 #include "fedtorch/partition/class_lists.h"
 #include "fedtorch/partition/partitioner.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
 
 namespace fedtorch::partition {
 

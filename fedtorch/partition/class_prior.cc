@@ -1,8 +1,8 @@
 #include "fedtorch/partition/class_prior.h"
 
-#include <utility>
-
 #include "fedtorch/core/errors.h"
+
+#include <utility>
 
 namespace fedtorch::partition {
 
@@ -27,8 +27,7 @@ std::size_t ClassPrior::Draw(const ClassStock& stock) {
     sum += law_[label];
   }
   if (!(sum > 0.0)) {
-    std::vector<double> remaining(concentration_.begin(),
-                                  concentration_.end());
+    std::vector<double> remaining(concentration_.begin(), concentration_.end());
     for (std::size_t label = 0; label < remaining.size(); ++label) {
       if (stock.LeftOf(label) == 0) remaining[label] = 0.0;
     }

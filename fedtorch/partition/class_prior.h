@@ -1,11 +1,11 @@
 #pragma once
 
+#include "fedtorch/core/stream.h"
+#include "fedtorch/partition/class_lists.h"
+
 #include <cstdint>
 #include <span>
 #include <vector>
-
-#include "fedtorch/core/stream.h"
-#include "fedtorch/partition/class_lists.h"
 
 namespace fedtorch::partition {
 

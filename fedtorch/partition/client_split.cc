@@ -1,23 +1,23 @@
 #include "fedtorch/partition/client_split.h"
 
+#include "fedtorch/core/errors.h"
+#include "fedtorch/core/stream.h"
+#include "fedtorch/partition/apportionment.h"
+
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>
-
-#include <tbb/parallel_for.h>
-
-#include "fedtorch/core/errors.h"
-#include "fedtorch/core/stream.h"
-#include "fedtorch/partition/apportionment.h"
 
 namespace fedtorch::partition {
 namespace {
 
 constexpr std::size_t kParts = 3;
 
-std::vector<std::int64_t> CountsOf(std::int64_t size,
-                                   const std::array<double, kParts>& fractions) {
+std::vector<std::int64_t> CountsOf(
+    std::int64_t size, const std::array<double, kParts>& fractions) {
   std::vector<std::int64_t> counts = LargestRemainder(fractions, size);
   if (size > 0 && counts[0] == 0) {
     --*std::max_element(counts.begin(), counts.end());
@@ -60,8 +60,8 @@ ClientSplit SplitClients(const ClientShards& shards,
               static_cast<std::size_t>(parts[part].SizeOf(client)),
               static_cast<std::uint8_t>(part));
         }
-        core::Stream::Named(seed, "client_split",
-                            {static_cast<std::uint64_t>(client)})
+        core::Stream::Named(
+            seed, "client_split", {static_cast<std::uint64_t>(client)})
             .Shuffle(std::span(part_of_sample));
         std::array<std::size_t, kParts> next{};
         for (std::size_t part = 0; part < kParts; ++part) {

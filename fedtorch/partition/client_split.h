@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstdint>
-
 #include "fedtorch/partition/partitioner.h"
+
+#include <cstdint>
 
 namespace fedtorch::partition {
 

@@ -1,10 +1,10 @@
 #include "fedtorch/partition/feasibility.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::partition {
 
@@ -23,23 +23,24 @@ std::string Shortest(double value) {
 void RequireRoom(const Input& input, std::string_view kind) {
   const std::int64_t samples = input.dataset.size();
   if (samples == 0) {
-    ThrowInfeasible(kind, "data set '" + input.dataset.name +
-                              "' has no samples");
+    ThrowInfeasible(kind,
+                    "data set '" + input.dataset.name + "' has no samples");
   }
   if (input.num_clients < 1) {
-    ThrowInfeasible(kind, "expected num_clients >= 1, found " +
-                              std::to_string(input.num_clients) +
-                              "; set num_clients");
+    ThrowInfeasible(kind,
+                    "expected num_clients >= 1, found " +
+                        std::to_string(input.num_clients) +
+                        "; set num_clients");
   }
   // Division, because the product may overflow.
   if (input.min_samples > samples / input.num_clients) {
     ThrowInfeasible(
-        kind, std::to_string(input.num_clients) + " clients with at least " +
-                  std::to_string(input.min_samples) +
-                  " samples each need more than the " +
-                  std::to_string(samples) + " samples of data set '" +
-                  input.dataset.name +
-                  "'; lower num_clients or min_samples");
+        kind,
+        std::to_string(input.num_clients) + " clients with at least " +
+            std::to_string(input.min_samples) +
+            " samples each need more than the " + std::to_string(samples) +
+            " samples of data set '" + input.dataset.name +
+            "'; lower num_clients or min_samples");
   }
 }
 
@@ -55,12 +56,13 @@ void DrawUntilMinimum(
     best = std::max(best, smallest);
   }
   ThrowInfeasible(
-      kind, "expected at least " + std::to_string(input.min_samples) +
-                " samples for each of " + std::to_string(input.num_clients) +
-                " clients (min_samples), but in " + std::to_string(kTries) +
-                " tries the smallest client had at best " +
-                std::to_string(best) + "; " + std::string(remedy) +
-                ", lower num_clients or lower min_samples");
+      kind,
+      "expected at least " + std::to_string(input.min_samples) +
+          " samples for each of " + std::to_string(input.num_clients) +
+          " clients (min_samples), but in " + std::to_string(kTries) +
+          " tries the smallest client had at best " + std::to_string(best) +
+          "; " + std::string(remedy) +
+          ", lower num_clients or lower min_samples");
 }
 
 }  // namespace fedtorch::partition

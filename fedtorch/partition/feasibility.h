@@ -1,11 +1,11 @@
 #pragma once
 
+#include "fedtorch/partition/partitioner.h"
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
-
-#include "fedtorch/partition/partitioner.h"
 
 namespace fedtorch::partition {
 

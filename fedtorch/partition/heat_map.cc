@@ -1,12 +1,12 @@
 #include "fedtorch/partition/heat_map.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <string_view>
 #include <vector>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::partition {
 namespace {
@@ -36,8 +36,8 @@ constexpr std::array<Shade, 9> kAscii{{{6, "."},
                                        {85, "%"},
                                        {100, "@"}}};
 constexpr std::int64_t kPlainColumns = 10;
-constexpr std::array<std::string_view, 8> kEighths{"▏", "▎", "▍", "▌",
-                                                   "▋", "▊", "▉", "█"};
+constexpr std::array<std::string_view, 8> kEighths{
+    "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
 
 /// Says where things stand in a line: client, cells, size, bar.
 struct Layout {
@@ -69,17 +69,16 @@ Layout MakeLayout(const ClassCounts& counts,
   layout.size_width =
       std::max<std::int64_t>(7, std::ssize(std::to_string(largest)));
   // One space stands between client, cells, size and bar.
-  const std::int64_t room = kWidth - layout.label_width - layout.size_width -
-                            kShortestBar - 3;
-  const std::int64_t most = std::clamp<std::int64_t>(options.max_columns, 1,
-                                                     room);
+  const std::int64_t room =
+      kWidth - layout.label_width - layout.size_width - kShortestBar - 3;
+  const std::int64_t most =
+      std::clamp<std::int64_t>(options.max_columns, 1, room);
   layout.classes_per_column = (counts.num_classes + most - 1) / most;
   layout.columns = (counts.num_classes + layout.classes_per_column - 1) /
                    layout.classes_per_column;
   layout.cell_width = 2 * layout.columns <= room ? 2 : 1;
   layout.bar_width = std::min(
-      kLongestBar,
-      room + kShortestBar - layout.columns * layout.cell_width);
+      kLongestBar, room + kShortestBar - layout.columns * layout.cell_width);
   return layout;
 }
 
@@ -188,8 +187,7 @@ std::string Legend(const ClassCounts& counts,
                       " classes, named by the first";
   if (rows < counts.num_clients()) {
     legend += "; " + std::to_string(rows) + " of " +
-              std::to_string(counts.num_clients()) +
-              " clients, evenly spaced";
+              std::to_string(counts.num_clients()) + " clients, evenly spaced";
   }
   return legend + "\n";
 }
@@ -217,8 +215,13 @@ std::string HeatMap(const ClassCounts& counts, const HeatMapOptions& options) {
       std::clamp<std::int64_t>(options.max_rows, 1, clients);
   for (std::int64_t row = 0; row < rows; ++row) {
     const std::int64_t client = row * clients / rows;
-    map += Row(counts, client, sizes[static_cast<std::size_t>(client)], largest,
-               layout, shades, options.utf8) +
+    map += Row(counts,
+               client,
+               sizes[static_cast<std::size_t>(client)],
+               largest,
+               layout,
+               shades,
+               options.utf8) +
            "\n";
   }
   return map + Legend(counts, rows, layout, shades, options.utf8);

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "fedtorch/partition/skew.h"
+
 #include <cstdint>
 #include <string>
-
-#include "fedtorch/partition/skew.h"
 
 namespace fedtorch::partition {
 

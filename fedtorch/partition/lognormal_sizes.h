@@ -1,10 +1,10 @@
 #pragma once
 
+#include "fedtorch/partition/partitioner.h"
+
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include "fedtorch/partition/partitioner.h"
 
 namespace fedtorch::partition {
 

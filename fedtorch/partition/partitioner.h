@@ -1,14 +1,14 @@
 #pragma once
 
+#include "fedtorch/config/section.h"
+#include "fedtorch/data/dataset.h"
+
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "fedtorch/config/section.h"
-#include "fedtorch/data/dataset.h"
 
 namespace fedtorch::partition {
 

@@ -1,14 +1,14 @@
 #include "fedtorch/partition/skew.h"
 
-#include <algorithm>
-#include <cmath>
-#include <numeric>
+#include "fedtorch/core/errors.h"
+#include "fedtorch/core/hash.h"
 
 #include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
 
-#include "fedtorch/core/errors.h"
-#include "fedtorch/core/hash.h"
+#include <algorithm>
+#include <cmath>
+#include <numeric>
 
 namespace fedtorch::partition {
 namespace {
@@ -21,9 +21,9 @@ std::vector<ClassCounts::Entry> CountOne(std::span<const std::int64_t> samples,
   std::vector<ClassCounts::Entry> entries;
   const auto length = static_cast<std::size_t>(dataset.target_length);
   for (const std::int64_t sample : samples) {
-    const auto targets = std::span(dataset.targets)
-                             .subspan(static_cast<std::size_t>(sample) * length,
-                                      length);
+    const auto targets =
+        std::span(dataset.targets)
+            .subspan(static_cast<std::size_t>(sample) * length, length);
     for (const std::int64_t label : targets) {
       if (tally[static_cast<std::size_t>(label)]++ == 0) {
         entries.push_back({label, 0});
@@ -126,8 +126,8 @@ Skew MeasureSkew(const ClientShards& shards, const ClassCounts& counts) {
   if (skew.num_clients == 0) return skew;
   MeasureSizes(shards, skew);
 
-  std::vector<std::int64_t> totals(
-      static_cast<std::size_t>(counts.num_classes), 0);
+  std::vector<std::int64_t> totals(static_cast<std::size_t>(counts.num_classes),
+                                   0);
   std::int64_t targets = 0;
   for (const auto& entry : counts.entries) {
     totals[static_cast<std::size_t>(entry.label)] += entry.count;

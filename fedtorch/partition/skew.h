@@ -1,12 +1,12 @@
 #pragma once
 
+#include "fedtorch/data/dataset.h"
+#include "fedtorch/partition/partitioner.h"
+
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "fedtorch/data/dataset.h"
-#include "fedtorch/partition/partitioner.h"
 
 namespace fedtorch::partition {
 

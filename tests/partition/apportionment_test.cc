@@ -1,13 +1,13 @@
 #include "fedtorch/partition/apportionment.h"
 
-#include <cmath>
-#include <numeric>
-#include <vector>
+#include "fedtorch/core/stream.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fedtorch/core/stream.h"
+#include <cmath>
+#include <numeric>
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -41,7 +41,8 @@ TEST(LargestRemainder, StaysWithinOneOfEveryQuotaAndSumsToTheTotal) {
               total);
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       EXPECT_NEAR(static_cast<double>(sizes[i]),
-                  weights[i] / sum * static_cast<double>(total), 1.0);
+                  weights[i] / sum * static_cast<double>(total),
+                  1.0);
     }
   }
 }
@@ -66,8 +67,7 @@ TEST(CutByShares, GivesTheRestToTheLastClientThatMayHaveSome) {
   const double third = 1.0 / 3.0 - 1e-16;
   const auto portions =
       CutByShares(std::vector{third, 0.0, third, third, 0.0}, 3000000);
-  EXPECT_THAT(Dense(portions, 5),
-              ElementsAre(999999, 0, 1000000, 1000001, 0));
+  EXPECT_THAT(Dense(portions, 5), ElementsAre(999999, 0, 1000000, 1000001, 0));
 }
 
 TEST(CutByShares, ListsOnlyClientsThatGetSomething) {

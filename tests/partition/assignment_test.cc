@@ -1,9 +1,9 @@
 #include "fedtorch/partition/assignment.h"
 
-#include <vector>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {

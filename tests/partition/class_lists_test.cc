@@ -1,13 +1,13 @@
 #include "fedtorch/partition/class_lists.h"
 
-#include <algorithm>
-#include <string>
-#include <vector>
+#include "tests/partition/partition_case.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/partition/partition_case.h"
+#include <algorithm>
+#include <string>
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -15,8 +15,7 @@ namespace {
 using testing::ElementsAre;
 
 TEST(ListByClass, SortsStably) {
-  const ClassLists lists =
-      ListByClass(WithTargets({3, 0, 3, 1, 0}, 4), "test");
+  const ClassLists lists = ListByClass(WithTargets({3, 0, 3, 1, 0}, 4), "test");
   EXPECT_THAT(lists.offsets, ElementsAre(0, 2, 3, 3, 5));
   EXPECT_THAT(lists.samples, ElementsAre(1, 4, 3, 0, 2));
 }
@@ -26,11 +25,12 @@ TEST(ListByClass, RefusesTextsWithATargetAtEachPosition) {
     ListByClass(Texts(10, 80), "shards");
     FAIL() << "not refused";
   } catch (const core::ConfigError& error) {
-    EXPECT_STREQ(error.what(),
-                 "error: cannot partition by 'shards': a sample of data set 'texts' "
-                 "has 80 targets (one for each position) and therefore no "
-                 "class; use iid, natural, quantity_skew or "
-                 "lognormal_quantity");
+    EXPECT_STREQ(
+        error.what(),
+        "error: cannot partition by 'shards': a sample of data set 'texts' "
+        "has 80 targets (one for each position) and therefore no "
+        "class; use iid, natural, quantity_skew or "
+        "lognormal_quantity");
   }
 }
 
@@ -44,8 +44,7 @@ TEST(ShuffleWithinClasses, KeepsTheClassesAndDependsOnNoOtherClass) {
   ShuffleWithinClasses(lists, 1, "test");
   for (std::int64_t label = 0; label < 5; ++label) {
     EXPECT_FALSE(std::ranges::is_sorted(lists.Of(label)));
-    EXPECT_TRUE(std::ranges::is_permutation(lists.Of(label),
-                                            sorted.Of(label)));
+    EXPECT_TRUE(std::ranges::is_permutation(lists.Of(label), sorted.Of(label)));
   }
 
   // The same class behind a class of another size is shuffled alike.

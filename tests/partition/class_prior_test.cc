@@ -1,13 +1,13 @@
 #include "fedtorch/partition/class_prior.h"
 
+#include "tests/partition/partition_case.h"
+
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <numeric>
 #include <set>
 #include <vector>
-
-#include <gtest/gtest.h>
-
-#include "tests/partition/partition_case.h"
 
 namespace fedtorch::partition {
 namespace {
@@ -18,9 +18,9 @@ double ShareOfEqualPairs(const std::vector<double>& concentration,
                          int clients) {
   int equal = 0;
   for (int client = 0; client < clients; ++client) {
-    ClassPrior prior(concentration,
-                     core::Stream::Named(
-                         1, "test", {static_cast<std::uint64_t>(client)}));
+    ClassPrior prior(
+        concentration,
+        core::Stream::Named(1, "test", {static_cast<std::uint64_t>(client)}));
     const std::size_t first = prior.Draw(stock);
     if (prior.Draw(stock) == first) ++equal;
   }
@@ -47,12 +47,14 @@ TEST(ClassPrior, HasTheSecondMomentOfTheDirichletDistribution) {
   for (const double alpha : {0.1, 0.5, 5.0}) {
     const std::vector<double> concentration(10, alpha);
     EXPECT_NEAR(ShareOfEqualPairs(concentration, stock, kClients),
-                ExpectedShareOfEqualPairs(concentration), kTolerance);
+                ExpectedShareOfEqualPairs(concentration),
+                kTolerance);
   }
-  const std::vector<double> uneven{0.1, 0.2, 0.3, 0.1, 0.05,
-                                   0.05, 0.8, 0.1, 0.2, 0.1};
+  const std::vector<double> uneven{
+      0.1, 0.2, 0.3, 0.1, 0.05, 0.05, 0.8, 0.1, 0.2, 0.1};
   EXPECT_NEAR(ShareOfEqualPairs(uneven, stock, kClients),
-              ExpectedShareOfEqualPairs(uneven), kTolerance);
+              ExpectedShareOfEqualPairs(uneven),
+              kTolerance);
 }
 
 TEST(ClassPrior, IsADirichletOverTheRemainingClassesWhenSomeRanOut) {
@@ -65,7 +67,8 @@ TEST(ClassPrior, IsADirichletOverTheRemainingClassesWhenSomeRanOut) {
   for (const double alpha : {1e-3, 0.5}) {
     EXPECT_NEAR(
         ShareOfEqualPairs(std::vector<double>(10, alpha), stock, kClients),
-        ExpectedShareOfEqualPairs(std::vector<double>(6, alpha)), kTolerance);
+        ExpectedShareOfEqualPairs(std::vector<double>(6, alpha)),
+        kTolerance);
   }
 }
 

@@ -1,13 +1,13 @@
 #include "fedtorch/partition/client_split.h"
 
-#include <algorithm>
-#include <array>
-#include <vector>
+#include "tests/partition/partition_case.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/partition/partition_case.h"
+#include <algorithm>
+#include <array>
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -62,15 +62,16 @@ TEST(SplitClients, PutsEachSampleIntoTestWithTheProbabilityOfItsFraction) {
   std::array<int, 8> times{};
   constexpr int kSeeds = 4000;
   for (int seed = 0; seed < kSeeds; ++seed) {
-    const ClientSplit split = SplitClients(
-        shards, 0.75, 0.0, 0.25, static_cast<std::uint64_t>(seed));
+    const ClientSplit split =
+        SplitClients(shards, 0.75, 0.0, 0.25, static_cast<std::uint64_t>(seed));
     for (const std::int64_t sample : split.test.Of(0)) {
       ++times[static_cast<std::size_t>(1000 - sample)];
     }
   }
   // Five standard deviations of Binomial(4000, 1/4).
-  EXPECT_THAT(times, testing::Each(testing::AllOf(testing::Gt(1000 - 137),
-                                                  testing::Lt(1000 + 137))));
+  EXPECT_THAT(times,
+              testing::Each(testing::AllOf(testing::Gt(1000 - 137),
+                                           testing::Lt(1000 + 137))));
 }
 
 TEST(SplitClients, DependsOnTheClientsNumberAndSizeAlone) {

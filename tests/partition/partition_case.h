@@ -1,15 +1,15 @@
 #pragma once
 
+#include "fedtorch/config/document.h"
+#include "fedtorch/core/errors.h"
+#include "fedtorch/core/stream.h"
+#include "fedtorch/partition/partitioner.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "fedtorch/config/document.h"
-#include "fedtorch/core/errors.h"
-#include "fedtorch/core/stream.h"
-#include "fedtorch/partition/partitioner.h"
 
 namespace fedtorch::partition {
 
@@ -20,8 +20,8 @@ inline std::unique_ptr<Partitioner> FromText(const std::string& text) {
   auto document =
       config::Document::FromText("partition: " + text, "partition_test.yaml");
   auto root = document.Root();
-  auto partitioner = config::MakeKind(root, {.name = "partition", .help = ""},
-                                      AllKinds(), std::nullopt);
+  auto partitioner = config::MakeKind(
+      root, {.name = "partition", .help = ""}, AllKinds(), std::nullopt);
   document.Finish();
   return partitioner;
 }
@@ -50,7 +50,8 @@ inline data::Dataset Unbalanced(std::int64_t first_size,
   std::vector<std::int64_t> targets;
   for (std::int64_t label = 0; label < num_classes; ++label) {
     targets.insert(targets.end(),
-                   static_cast<std::size_t>(first_size * (label + 1)), label);
+                   static_cast<std::size_t>(first_size * (label + 1)),
+                   label);
   }
   core::Stream::Named(seed, "unbalanced").Shuffle(std::span(targets));
   return WithTargets(std::move(targets), num_classes);
@@ -72,8 +73,7 @@ inline Matrix CountMatrix(const ClientShards& shards,
   for (std::int64_t client = 0; client < shards.num_clients(); ++client) {
     counts.emplace_back(static_cast<std::size_t>(dataset.num_classes), 0);
     for (const std::int64_t sample : shards.Of(client)) {
-      const auto label =
-          dataset.targets[static_cast<std::size_t>(sample)];
+      const auto label = dataset.targets[static_cast<std::size_t>(sample)];
       ++counts.back()[static_cast<std::size_t>(label)];
     }
   }

@@ -8,17 +8,17 @@
 // total variation and 0.019 for the coefficient of variation of the sizes
 // (from the spread over 400 seeds): the tolerances are at least 2.5 of them.
 
+#include "fedtorch/partition/skew.h"
+#include "tests/partition/partition_case.h"
+
+#include <gtest/gtest.h>
+#include <tbb/parallel_for.h>
+
 #include <array>
 #include <cstdint>
 #include <ostream>
 #include <string>
 #include <string_view>
-
-#include <gtest/gtest.h>
-#include <tbb/parallel_for.h>
-
-#include "fedtorch/partition/skew.h"
-#include "tests/partition/partition_case.h"
 
 namespace fedtorch::partition {
 namespace {
@@ -48,11 +48,10 @@ Figures MeanOverSeeds(const TableRow& row) {
   const auto partitioner = FromText(std::string(row.text));
   std::array<Skew, kSeeds> skews;
   tbb::parallel_for(std::size_t{0}, kSeeds, [&](std::size_t seed) {
-    const Split split =
-        partitioner->Partition({.dataset = dataset,
-                                .num_clients = row.num_clients,
-                                .min_samples = row.min_samples,
-                                .seed = seed});
+    const Split split = partitioner->Partition({.dataset = dataset,
+                                                .num_clients = row.num_clients,
+                                                .min_samples = row.min_samples,
+                                                .seed = seed});
     skews[seed] = MeasureSkew(split.shards, dataset);
   });
   Figures mean{};
@@ -84,47 +83,95 @@ INSTANTIATE_TEST_SUITE_P(
     HundredClients,
     SkewTable,
     testing::Values(
-        TableRow{"Dirichlet01", "{name: dirichlet, alpha: 0.1}", 100, 1,
+        TableRow{"Dirichlet01",
+                 "{name: dirichlet, alpha: 0.1}",
+                 100,
+                 1,
                  {4.92, 2.48, .662, .709, .96}},
-        TableRow{"Dirichlet05", "{name: dirichlet, alpha: 0.5}", 100, 1,
+        TableRow{"Dirichlet05",
+                 "{name: dirichlet, alpha: 0.5}",
+                 100,
+                 1,
                  {9.24, 5.46, .378, .456, .44}},
-        TableRow{"Dirichlet1", "{name: dirichlet, alpha: 1}", 100, 1,
+        TableRow{"Dirichlet1",
+                 "{name: dirichlet, alpha: 1}",
+                 100,
+                 1,
                  {9.90, 6.97, .292, .348, .31}},
-        TableRow{"Balanced01", "{name: dirichlet_balanced, alpha: 0.1}", 100,
-                 10, {4.23, 2.22, .714, .742, .79}},
-        TableRow{"Balanced05", "{name: dirichlet_balanced, alpha: 0.5}", 100,
-                 10, {8.16, 4.79, .424, .508, .31}},
-        TableRow{"Balanced1", "{name: dirichlet_balanced, alpha: 1}", 100, 10,
+        TableRow{"Balanced01",
+                 "{name: dirichlet_balanced, alpha: 0.1}",
+                 100,
+                 10,
+                 {4.23, 2.22, .714, .742, .79}},
+        TableRow{"Balanced05",
+                 "{name: dirichlet_balanced, alpha: 0.5}",
+                 100,
+                 10,
+                 {8.16, 4.79, .424, .508, .31}},
+        TableRow{"Balanced1",
+                 "{name: dirichlet_balanced, alpha: 1}",
+                 100,
+                 10,
                  {8.98, 6.27, .323, .394, .21}},
         // The order in which clients draw moves the classes present, and
         // nothing else by more than 0.02: the other implementation let each
         // client draw in proportion to the room it has left (5.86, 9.20 and
         // 9.84 in a trial), FedDyn and Flower evenly among those with room
         // (5.59, 9.15, 9.83). dirichlet_client_test compares with the latter.
-        TableRow{"Client01", "{name: dirichlet_client, alpha: 0.1}", 100, 1,
+        TableRow{"Client01",
+                 "{name: dirichlet_client, alpha: 0.1}",
+                 100,
+                 1,
                  {0, 2.90, .607, .666, 0}},
-        TableRow{"Client05", "{name: dirichlet_client, alpha: 0.5}", 100, 1,
+        TableRow{"Client05",
+                 "{name: dirichlet_client, alpha: 0.5}",
+                 100,
+                 1,
                  {0, 5.57, .369, .449, 0}},
-        TableRow{"Client1", "{name: dirichlet_client, alpha: 1}", 100, 1,
+        TableRow{"Client1",
+                 "{name: dirichlet_client, alpha: 1}",
+                 100,
+                 1,
                  {0, 7.00, .287, .345, 0}},
-        TableRow{"Rotating01", "{name: dirichlet_client_total, alpha: 0.1}",
-                 100, 1, {3.49, 1.79, .807, .778, 0}},
-        TableRow{"Rotating05", "{name: dirichlet_client_total, alpha: 0.5}",
-                 100, 1, {4.79, 2.36, .694, .717, 0}},
-        TableRow{"Rotating1", "{name: dirichlet_client_total, alpha: 1}", 100,
-                 1, {5.90, 2.90, .607, .666, 0}},
+        TableRow{"Rotating01",
+                 "{name: dirichlet_client_total, alpha: 0.1}",
+                 100,
+                 1,
+                 {3.49, 1.79, .807, .778, 0}},
+        TableRow{"Rotating05",
+                 "{name: dirichlet_client_total, alpha: 0.5}",
+                 100,
+                 1,
+                 {4.79, 2.36, .694, .717, 0}},
+        TableRow{"Rotating1",
+                 "{name: dirichlet_client_total, alpha: 1}",
+                 100,
+                 1,
+                 {5.90, 2.90, .607, .666, 0}},
         TableRow{"InTurn01",
                  "{name: dirichlet_client_total, alpha: 0.1, fill: in_turn}",
-                 100, 1, {1.57, 1.21, .931, .869, 0}},
+                 100,
+                 1,
+                 {1.57, 1.21, .931, .869, 0}},
         TableRow{"InTurn05",
                  "{name: dirichlet_client_total, alpha: 0.5, fill: in_turn}",
-                 100, 1, {3.16, 1.76, .797, .795, 0}},
+                 100,
+                 1,
+                 {3.16, 1.76, .797, .795, 0}},
         TableRow{"InTurn1",
-                 "{name: dirichlet_client_total, alpha: 1, fill: in_turn}", 100,
-                 1, {4.60, 2.37, .681, .725, 0}},
-        TableRow{"Shards2", "{name: shards, shards_per_client: 2}", 100, 1,
+                 "{name: dirichlet_client_total, alpha: 1, fill: in_turn}",
+                 100,
+                 1,
+                 {4.60, 2.37, .681, .725, 0}},
+        TableRow{"Shards2",
+                 "{name: shards, shards_per_client: 2}",
+                 100,
+                 1,
                  {1.91, 1.91, .546, .809, 0}},
-        TableRow{"Labels2", "{name: labels_k, classes_per_client: 2}", 100, 1,
+        TableRow{"Labels2",
+                 "{name: labels_k, classes_per_client: 2}",
+                 100,
+                 1,
                  {2.00, 1.99, .544, .800, .10}}),
     [](const auto& param) { return std::string(param.param.title); });
 
@@ -142,8 +189,8 @@ void PrintTo(const SmallFederation& row, std::ostream* out) {
 class SkewOfTenClients : public testing::TestWithParam<SmallFederation> {};
 
 TEST_P(SkewOfTenClients, HasTheMeansOfTheOtherImplementation) {
-  const Figures measured = MeanOverSeeds(
-      {GetParam().title, GetParam().text, 10, 10, {}});
+  const Figures measured =
+      MeanOverSeeds({GetParam().title, GetParam().text, 10, 10, {}});
   EXPECT_NEAR(measured.tv_to_global, GetParam().tv_to_global, 0.02);
   EXPECT_NEAR(measured.size_cv, GetParam().size_cv, 0.05);
 }
@@ -152,14 +199,15 @@ INSTANTIATE_TEST_SUITE_P(
     AlphaOneHalf,
     SkewOfTenClients,
     testing::Values(
-        SmallFederation{"Dirichlet", "{name: dirichlet, alpha: 0.5}", .433,
-                        .37},
-        SmallFederation{"Balanced", "{name: dirichlet_balanced, alpha: 0.5}",
-                        .490, .24},
-        SmallFederation{"Client", "{name: dirichlet_client, alpha: 0.5}", .400,
-                        0},
+        SmallFederation{
+            "Dirichlet", "{name: dirichlet, alpha: 0.5}", .433, .37},
+        SmallFederation{
+            "Balanced", "{name: dirichlet_balanced, alpha: 0.5}", .490, .24},
+        SmallFederation{
+            "Client", "{name: dirichlet_client, alpha: 0.5}", .400, 0},
         SmallFederation{"ClientTotal",
-                        "{name: dirichlet_client_total, alpha: 0.5}", .613,
+                        "{name: dirichlet_client_total, alpha: 0.5}",
+                        .613,
                         0}),
     [](const auto& param) { return std::string(param.param.title); });
 

@@ -1,11 +1,11 @@
 #include "fedtorch/partition/skew.h"
 
-#include <cmath>
+#include "tests/partition/partition_case.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/partition/partition_case.h"
+#include <cmath>
 
 namespace fedtorch::partition {
 namespace {
@@ -14,7 +14,8 @@ using testing::ElementsAre;
 
 TEST(CountClasses, ListsWhatIsThereInAscendingOrder) {
   const data::Dataset dataset = WithTargets({2, 0, 2, 1, 0, 2}, 4);
-  const ClientShards shards{.offsets = {0, 3, 3, 5}, .indices = {0, 1, 2, 5, 3}};
+  const ClientShards shards{.offsets = {0, 3, 3, 5},
+                            .indices = {0, 1, 2, 5, 3}};
   const ClassCounts counts = CountClasses(shards, dataset);
   using Entry = ClassCounts::Entry;
   EXPECT_THAT(counts.Of(0), ElementsAre(Entry{0, 1}, Entry{2, 2}));

@@ -1,12 +1,12 @@
-#include <algorithm>
-#include <string>
-#include <vector>
-
-#include <tbb/parallel_for.h>
-
 #include "fedtorch/core/stream.h"
 #include "fedtorch/partition/class_portions.h"
 #include "fedtorch/partition/feasibility.h"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -23,7 +23,9 @@ class Dirichlet final : public Partitioner {
     ClassLists lists = ListByClass(input.dataset, "dirichlet");
     ClassPortions portions(static_cast<std::size_t>(lists.num_classes()));
     DrawUntilMinimum(
-        input, "dirichlet", "raise alpha (now " + Shortest(alpha_) + ")",
+        input,
+        "dirichlet",
+        "raise alpha (now " + Shortest(alpha_) + ")",
         [&](std::uint64_t attempt) {
           Draw(input, lists, attempt, portions);
           return std::ranges::min(ClientSizes(portions, input.num_clients));
@@ -64,8 +66,9 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
 extern const Kind kDirichlet;
 constinit const Kind kDirichlet{
     .name = "dirichlet",
-    .summary = "Each class is split over the clients by a draw of "
-               "Dirichlet(alpha); sizes are uneven.",
+    .summary =
+        "Each class is split over the clients by a draw of "
+        "Dirichlet(alpha); sizes are uneven.",
     .source = "Yurochkin et al. 2019, section 4, without size balancing",
     .make = Make};
 

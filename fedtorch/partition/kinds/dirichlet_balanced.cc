@@ -1,10 +1,10 @@
-#include <algorithm>
-#include <string>
-#include <vector>
-
 #include "fedtorch/core/stream.h"
 #include "fedtorch/partition/class_portions.h"
 #include "fedtorch/partition/feasibility.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -26,13 +26,14 @@ class DirichletBalanced final : public Partitioner {
     RequireRoom(input, "dirichlet_balanced");
     ClassLists lists = ListByClass(input.dataset, "dirichlet_balanced");
     ClassPortions portions(static_cast<std::size_t>(lists.num_classes()));
-    DrawUntilMinimum(input, "dirichlet_balanced",
+    DrawUntilMinimum(input,
+                     "dirichlet_balanced",
                      "raise alpha (now " + Shortest(alpha_) + ")",
                      [&](std::uint64_t attempt) {
                        return Draw(input, lists, attempt, portions);
                      });
-    ShuffleWithinClasses(lists, input.seed,
-                         "partition.dirichlet_balanced.order");
+    ShuffleWithinClasses(
+        lists, input.seed, "partition.dirichlet_balanced.order");
     return SplitByPortions(lists, portions, input.num_clients);
   }
 
@@ -55,9 +56,8 @@ class DirichletBalanced final : public Partitioner {
         const bool open = static_cast<double>(sizes[client]) < fair_size;
         concentration[client] = open ? alpha_ : 0.0;
       }
-      auto stream = core::Stream::Named(input.seed,
-                                        "partition.dirichlet_balanced.shares",
-                                        {attempt, label});
+      auto stream = core::Stream::Named(
+          input.seed, "partition.dirichlet_balanced.shares", {attempt, label});
       portions[label] = CutByShares(stream.Dirichlet(concentration), size);
       for (const Portion& portion : portions[label]) {
         sizes[static_cast<std::size_t>(portion.client)] += portion.count;
@@ -81,8 +81,9 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
 extern const Kind kDirichletBalanced;
 constinit const Kind kDirichletBalanced{
     .name = "dirichlet_balanced",
-    .summary = "As dirichlet, but a client that holds its fair share gets "
-               "nothing of later classes; sizes are less uneven.",
+    .summary =
+        "As dirichlet, but a client that holds its fair share gets "
+        "nothing of later classes; sizes are less uneven.",
     .source = "Wang et al. 2020, FedMA, and Li et al. 2022, NIID-Bench, code",
     .make = Make};
 

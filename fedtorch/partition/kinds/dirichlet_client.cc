@@ -1,8 +1,3 @@
-#include <algorithm>
-#include <cmath>
-#include <string>
-#include <vector>
-
 #include "fedtorch/core/errors.h"
 #include "fedtorch/core/stream.h"
 #include "fedtorch/partition/apportionment.h"
@@ -12,6 +7,11 @@
 #include "fedtorch/partition/class_prior.h"
 #include "fedtorch/partition/feasibility.h"
 #include "fedtorch/partition/lognormal_sizes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -31,8 +31,7 @@ class DirichletClient final : public Partitioner {
     RequireRoom(input, "dirichlet_client");
     ClassLists lists = ListByClass(input.dataset, "dirichlet_client");
     ShuffleWithinClasses(lists, input.seed, "partition.dirichlet_client.order");
-    return SplitFromOwners(Fill(input, lists, Sizes(input)),
-                           input.num_clients);
+    return SplitFromOwners(Fill(input, lists, Sizes(input)), input.num_clients);
   }
 
  private:
@@ -40,8 +39,8 @@ class DirichletClient final : public Partitioner {
     if (sigma_ == 0.0) {
       return EqualSizes(input.dataset.size(), input.num_clients);
     }
-    return LognormalSizes(input, "dirichlet_client", sigma_,
-                          "partition.dirichlet_client.sizes");
+    return LognormalSizes(
+        input, "dirichlet_client", sigma_, "partition.dirichlet_client.sizes");
   }
 
   std::vector<std::int64_t> Fill(const Input& input,
@@ -57,8 +56,8 @@ class DirichletClient final : public Partitioner {
     for (std::size_t client = 0; client < room.size(); ++client) {
       priors.emplace_back(
           concentration,
-          core::Stream::Named(input.seed, "partition.dirichlet_client.classes",
-                              {client}));
+          core::Stream::Named(
+              input.seed, "partition.dirichlet_client.classes", {client}));
       if (room[client] > 0) open.push_back(client);
     }
 
@@ -93,7 +92,8 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
       section.Real({.name = "sigma",
                     .help = "Spread of the lognormal sizes of the clients; 0 = "
                             "equal sizes."},
-                   0.0, {.min = 0.0, .max = kLargestSigma});
+                   0.0,
+                   {.min = 0.0, .max = kLargestSigma});
   return std::make_unique<DirichletClient>(alpha, sigma);
 }
 
@@ -102,10 +102,12 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
 extern const Kind kDirichletClient;
 constinit const Kind kDirichletClient{
     .name = "dirichlet_client",
-    .summary = "Each client draws its law over classes from Dirichlet(alpha); "
-               "sizes are preset.",
-    .source = "Acar et al. 2021, FedDyn, code; exhausted classes as in Flower "
-              "InnerDirichletPartitioner",
+    .summary =
+        "Each client draws its law over classes from Dirichlet(alpha); "
+        "sizes are preset.",
+    .source =
+        "Acar et al. 2021, FedDyn, code; exhausted classes as in Flower "
+        "InnerDirichletPartitioner",
     .make = Make};
 
 }  // namespace fedtorch::partition

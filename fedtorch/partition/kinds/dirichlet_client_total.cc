@@ -1,14 +1,14 @@
-#include <numeric>
-#include <span>
-#include <string>
-#include <vector>
-
 #include "fedtorch/core/stream.h"
 #include "fedtorch/partition/assignment.h"
 #include "fedtorch/partition/class_lists.h"
 #include "fedtorch/partition/class_portions.h"
 #include "fedtorch/partition/class_prior.h"
 #include "fedtorch/partition/feasibility.h"
+
+#include <numeric>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -30,8 +30,8 @@ class DirichletClientTotal final : public Partitioner {
   Split Partition(const Input& input) const override {
     RequireRoom(input, "dirichlet_client_total");
     ClassLists lists = ListByClass(input.dataset, "dirichlet_client_total");
-    ShuffleWithinClasses(lists, input.seed,
-                         "partition.dirichlet_client_total.order");
+    ShuffleWithinClasses(
+        lists, input.seed, "partition.dirichlet_client_total.order");
     std::vector<double> concentration;
     for (std::int64_t label = 0; label < lists.num_classes(); ++label) {
       concentration.push_back(alpha_ *
@@ -47,11 +47,10 @@ class DirichletClientTotal final : public Partitioner {
   static ClassPrior PriorOf(std::size_t client,
                             const Input& input,
                             const std::vector<double>& concentration) {
-    return ClassPrior(concentration,
-                      core::Stream::Named(
-                          input.seed,
-                          "partition.dirichlet_client_total.classes",
-                          {client}));
+    return ClassPrior(
+        concentration,
+        core::Stream::Named(
+            input.seed, "partition.dirichlet_client_total.classes", {client}));
   }
 
   static std::vector<std::size_t> AllClients(const Input& input) {
@@ -125,7 +124,8 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
        .help = "Whether clients draw one sample each in rotation or are filled "
                "one after another, which leaves the last ones with what the "
                "others did not take."},
-      {"rotate", "in_turn"}, "rotate");
+      {"rotate", "in_turn"},
+      "rotate");
   return std::make_unique<DirichletClientTotal>(alpha, fill == "rotate");
 }
 
@@ -134,10 +134,12 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
 extern const Kind kDirichletClientTotal;
 constinit const Kind kDirichletClientTotal{
     .name = "dirichlet_client_total",
-    .summary = "Each client draws its law over classes from Dirichlet(alpha p), "
-               "p the class frequencies; equal sizes.",
-    .source = "Hsu et al. 2019; google-research/federated, "
-              "generalization/synthesization/dirichlet.py",
+    .summary =
+        "Each client draws its law over classes from Dirichlet(alpha p), "
+        "p the class frequencies; equal sizes.",
+    .source =
+        "Hsu et al. 2019; google-research/federated, "
+        "generalization/synthesization/dirichlet.py",
     .make = Make};
 
 }  // namespace fedtorch::partition

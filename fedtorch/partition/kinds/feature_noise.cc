@@ -1,9 +1,9 @@
-#include <vector>
-
 #include "fedtorch/partition/apportionment.h"
 #include "fedtorch/partition/assignment.h"
 #include "fedtorch/partition/feasibility.h"
 #include "fedtorch/partition/partitioner.h"
+
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -24,13 +24,14 @@ class FeatureNoise final : public Partitioner {
     }
     Split split =
         DealRandomly(EqualSizes(input.dataset.size(), input.num_clients),
-                     input.dataset.size(), input.seed,
+                     input.dataset.size(),
+                     input.seed,
                      "partition.feature_noise");
     const auto clients = static_cast<std::size_t>(input.num_clients);
     split.feature_noise.assign(clients, 0.0);
     for (std::size_t i = 1; i < clients; ++i) {
-      split.feature_noise[i] = noise_ * static_cast<double>(i) /
-                               static_cast<double>(clients - 1);
+      split.feature_noise[i] =
+          noise_ * static_cast<double>(i) / static_cast<double>(clients - 1);
     }
     return split;
   }
@@ -44,7 +45,8 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
       {.name = "noise",
        .help = "Standard deviation of the Gaussian noise on the normalised "
                "features of the last client; the first has none."},
-      0.1, {.min = 0.0, .max = 1e6}));
+      0.1,
+      {.min = 0.0, .max = 1e6}));
 }
 
 }  // namespace
@@ -52,8 +54,9 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
 extern const Kind kFeatureNoise;
 constinit const Kind kFeatureNoise{
     .name = "feature_noise",
-    .summary = "As iid; the features of client i get Gaussian noise that grows "
-               "linearly with i.",
+    .summary =
+        "As iid; the features of client i get Gaussian noise that grows "
+        "linearly with i.",
     .source = "Li et al. 2022, NIID-Bench, noise-based feature skew",
     .make = Make};
 

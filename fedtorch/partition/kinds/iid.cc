@@ -1,5 +1,5 @@
-#include "fedtorch/partition/assignment.h"
 #include "fedtorch/partition/apportionment.h"
+#include "fedtorch/partition/assignment.h"
 #include "fedtorch/partition/feasibility.h"
 #include "fedtorch/partition/partitioner.h"
 
@@ -11,7 +11,9 @@ class Iid final : public Partitioner {
   Split Partition(const Input& input) const override {
     RequireRoom(input, "iid");
     return DealRandomly(EqualSizes(input.dataset.size(), input.num_clients),
-                        input.dataset.size(), input.seed, "partition.iid");
+                        input.dataset.size(),
+                        input.seed,
+                        "partition.iid");
   }
 };
 

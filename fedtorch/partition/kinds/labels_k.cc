@@ -1,14 +1,14 @@
-#include <algorithm>
-#include <cstdint>
-#include <span>
-#include <string>
-#include <vector>
-
 #include "fedtorch/core/stream.h"
 #include "fedtorch/partition/apportionment.h"
 #include "fedtorch/partition/class_lists.h"
 #include "fedtorch/partition/class_portions.h"
 #include "fedtorch/partition/feasibility.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -36,16 +36,16 @@ class LabelsK final : public Partitioner {
       }
     }
     if (classes_per_client_ > present.size()) {
-      ThrowInfeasible("labels_k",
-                      "expected classes_per_client <= " +
-                          std::to_string(present.size()) +
-                          ", the number of classes of data set '" +
-                          input.dataset.name + "', found " +
-                          std::to_string(classes_per_client_));
+      ThrowInfeasible(
+          "labels_k",
+          "expected classes_per_client <= " + std::to_string(present.size()) +
+              ", the number of classes of data set '" + input.dataset.name +
+              "', found " + std::to_string(classes_per_client_));
     }
     ClassPortions portions;
     DrawUntilMinimum(
-        input, "labels_k",
+        input,
+        "labels_k",
         "change classes_per_client (now " +
             std::to_string(classes_per_client_) + ")",
         [&](std::uint64_t attempt) {
@@ -81,7 +81,8 @@ class LabelsK final : public Partitioner {
       stream.Shuffle(std::span(others));
       const std::size_t missing = classes_per_client_ - classes[client].size();
       classes[client].insert(
-          classes[client].end(), others.begin(),
+          classes[client].end(),
+          others.begin(),
           others.begin() + static_cast<std::ptrdiff_t>(missing));
     }
     return classes;
@@ -141,7 +142,8 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
        .help = "Number of classes that each client has.",
        .unit = "classes",
        .aliases = {"num_classes_per_partition", "class_per_client"}},
-      2, {.min = 1}));
+      2,
+      {.min = 1}));
 }
 
 }  // namespace
@@ -149,8 +151,9 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
 extern const Kind kLabelsK;
 constinit const Kind kLabelsK{
     .name = "labels_k",
-    .summary = "Each client has a fixed number of classes; each class is "
-               "divided evenly among its holders.",
+    .summary =
+        "Each client has a fixed number of classes; each class is "
+        "divided evenly among its holders.",
     .source = "Li et al. 2022, NIID-Bench, #label = k, code",
     .make = Make};
 

@@ -14,9 +14,13 @@ class LognormalQuantity final : public Partitioner {
 
   Split Partition(const Input& input) const override {
     RequireRoom(input, "lognormal_quantity");
-    const auto sizes = LognormalSizes(input, "lognormal_quantity", sigma_,
+    const auto sizes = LognormalSizes(input,
+                                      "lognormal_quantity",
+                                      sigma_,
                                       "partition.lognormal_quantity.sizes");
-    return DealRandomly(sizes, input.dataset.size(), input.seed,
+    return DealRandomly(sizes,
+                        input.dataset.size(),
+                        input.seed,
                         "partition.lognormal_quantity.order");
   }
 
@@ -30,7 +34,8 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
        .help = "Standard deviation of the logarithm of the client sizes; 0 = "
                "equal sizes.",
        .aliases = {"unbalance_sgm", "unbalanced_sgm"}},
-      0.3, {.min = 0.0, .max = kLargestSigma}));
+      0.3,
+      {.min = 0.0, .max = kLargestSigma}));
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
-#include <algorithm>
-#include <numeric>
-#include <string>
-#include <vector>
-
 #include "fedtorch/core/errors.h"
 #include "fedtorch/core/stream.h"
 #include "fedtorch/partition/assignment.h"
 #include "fedtorch/partition/feasibility.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -71,9 +71,10 @@ class Natural final : public Partitioner {
         std::to_string(sizes.size()) + " owners of data set '" + dataset.name +
         "' have at least " + std::to_string(minimum) + " samples";
     if (owners.empty()) {
-      ThrowInfeasible("natural", found + " (the largest has " +
-                                     std::to_string(std::ranges::max(sizes)) +
-                                     "); lower min_samples");
+      ThrowInfeasible("natural",
+                      found + " (the largest has " +
+                          std::to_string(std::ranges::max(sizes)) +
+                          "); lower min_samples");
     }
     if (input.num_clients == 0) return owners;
     if (input.num_clients < 0 ||
@@ -105,8 +106,9 @@ std::unique_ptr<Partitioner> Make(config::Section&) {
 extern const Kind kNatural;
 constinit const Kind kNatural{
     .name = "natural",
-    .summary = "One client for each owner that the data names; owners with "
-               "fewer than min_samples are left out.",
+    .summary =
+        "One client for each owner that the data names; owners with "
+        "fewer than min_samples are left out.",
     .source = "Caldas et al. 2018, LEAF, user key",
     .make = Make};
 

@@ -1,12 +1,12 @@
-#include <algorithm>
-#include <string>
-#include <vector>
-
 #include "fedtorch/core/stream.h"
 #include "fedtorch/partition/apportionment.h"
 #include "fedtorch/partition/assignment.h"
 #include "fedtorch/partition/class_portions.h"
 #include "fedtorch/partition/feasibility.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -23,7 +23,9 @@ class QuantitySkew final : public Partitioner {
         static_cast<std::size_t>(input.num_clients), alpha_);
     std::vector<std::int64_t> sizes;
     DrawUntilMinimum(
-        input, "quantity_skew", "raise alpha (now " + Shortest(alpha_) + ")",
+        input,
+        "quantity_skew",
+        "raise alpha (now " + Shortest(alpha_) + ")",
         [&](std::uint64_t attempt) {
           auto stream = core::Stream::Named(
               input.seed, "partition.quantity_skew.sizes", {attempt});
@@ -31,7 +33,9 @@ class QuantitySkew final : public Partitioner {
                                    input.dataset.size());
           return std::ranges::min(sizes);
         });
-    return DealRandomly(sizes, input.dataset.size(), input.seed,
+    return DealRandomly(sizes,
+                        input.dataset.size(),
+                        input.seed,
                         "partition.quantity_skew.order");
   }
 
@@ -40,9 +44,10 @@ class QuantitySkew final : public Partitioner {
 };
 
 std::unique_ptr<Partitioner> Make(config::Section& section) {
-  return std::make_unique<QuantitySkew>(ReadAlpha(
-      section, "Concentration of the client sizes; small = few clients have "
-               "most of the samples."));
+  return std::make_unique<QuantitySkew>(
+      ReadAlpha(section,
+                "Concentration of the client sizes; small = few clients have "
+                "most of the samples."));
 }
 
 }  // namespace

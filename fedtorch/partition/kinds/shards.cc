@@ -1,12 +1,12 @@
-#include <numeric>
-#include <span>
-#include <string>
-#include <vector>
-
 #include "fedtorch/core/stream.h"
 #include "fedtorch/partition/assignment.h"
 #include "fedtorch/partition/class_lists.h"
 #include "fedtorch/partition/feasibility.h"
+
+#include <numeric>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -63,11 +63,12 @@ class Shards final : public Partitioner {
 };
 
 std::unique_ptr<Partitioner> Make(config::Section& section) {
-  return std::make_unique<Shards>(section.Int(
-      {.name = "shards_per_client",
-       .help = "Number of shards that each client gets.",
-       .unit = "shards"},
-      2, {.min = 1}));
+  return std::make_unique<Shards>(
+      section.Int({.name = "shards_per_client",
+                   .help = "Number of shards that each client gets.",
+                   .unit = "shards"},
+                  2,
+                  {.min = 1}));
 }
 
 }  // namespace
@@ -75,8 +76,9 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
 extern const Kind kShards;
 constinit const Kind kShards{
     .name = "shards",
-    .summary = "Samples sorted by class are cut into equal shards; each client "
-               "gets the same number of them.",
+    .summary =
+        "Samples sorted by class are cut into equal shards; each client "
+        "gets the same number of them.",
     .source = "McMahan et al. 2017, section 3, pathological non-IID",
     .make = Make};
 

@@ -1,14 +1,14 @@
-#include <algorithm>
-#include <cmath>
-#include <numeric>
-#include <span>
-#include <vector>
-
 #include "fedtorch/core/stream.h"
 #include "fedtorch/partition/apportionment.h"
 #include "fedtorch/partition/assignment.h"
 #include "fedtorch/partition/class_lists.h"
 #include "fedtorch/partition/feasibility.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <span>
+#include <vector>
 
 namespace fedtorch::partition {
 namespace {
@@ -62,7 +62,8 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
       {.name = "fraction",
        .help = "Share of each client's samples that is drawn at random from "
                "all; the rest is sorted by class."},
-      0.1, {.min = 0.0, .max = 1.0}));
+      0.1,
+      {.min = 0.0, .max = 1.0}));
 }
 
 }  // namespace
@@ -70,8 +71,9 @@ std::unique_ptr<Partitioner> Make(config::Section& section) {
 extern const Kind kSimilarity;
 constinit const Kind kSimilarity{
     .name = "similarity",
-    .summary = "A fraction of each client is random, the rest is sorted by "
-               "class; equal sizes.",
+    .summary =
+        "A fraction of each client is random, the rest is sorted by "
+        "class; equal sizes.",
     .source = "Karimireddy et al. 2020, SCAFFOLD, section 7; Hsu et al. 2019",
     .make = Make};
 
