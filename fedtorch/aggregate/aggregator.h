@@ -1,12 +1,12 @@
 #pragma once
 
+#include "fedtorch/config/section.h"
+
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
-
-#include "fedtorch/config/section.h"
 
 namespace fedtorch::aggregate {
 
@@ -27,9 +27,9 @@ struct UpdateTable {
 };
 
 struct Result {
-  std::vector<double> vector;       ///< [d]
-  std::vector<std::int64_t> kept;   ///< rows that entered, where rows are chosen
-  std::vector<double> scores;       ///< one a row, where the rule scores rows
+  std::vector<double> vector;      ///< [d]
+  std::vector<std::int64_t> kept;  ///< rows that entered, where rows are chosen
+  std::vector<double> scores;      ///< one a row, where the rule scores rows
 };
 
 /// How a rule wants its updates.

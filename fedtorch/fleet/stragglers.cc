@@ -1,9 +1,9 @@
 #include "fedtorch/fleet/stragglers.h"
 
-#include <cmath>
-
 #include "fedtorch/core/errors.h"
 #include "fedtorch/core/stream.h"
+
+#include <cmath>
 
 namespace fedtorch::fleet {
 
@@ -13,12 +13,14 @@ StragglerOptions StragglerOptions::Read(config::Section& section) {
       {.name = "fraction",
        .help = "Share of each cohort that is slow, rounded to whole clients.",
        .aliases = {"drop_percent"}},
-      0.0, {.min = 0.0, .max = 1.0});
+      0.0,
+      {.min = 0.0, .max = 1.0});
   const std::string policy = section.Choice(
       {.name = "policy",
        .help = "drop = the work of stragglers is lost; partial = they run 1 "
                "to E-1 of the E local epochs."},
-      {"drop", "partial"}, "drop");
+      {"drop", "partial"},
+      "drop");
   options.policy = policy == "partial" ? Policy::kPartial : Policy::kDrop;
   return options;
 }
@@ -26,7 +28,8 @@ StragglerOptions StragglerOptions::Read(config::Section& section) {
 std::vector<Assignment> AssignWork(const StragglerOptions& options,
                                    const select::Cohort& cohort,
                                    std::int64_t local_epochs,
-                                   std::uint64_t seed, std::int64_t round) {
+                                   std::uint64_t seed,
+                                   std::int64_t round) {
   FEDTORCH_CHECK(options.fraction >= 0.0 && options.fraction <= 1.0,
                  "fraction must lie in [0, 1]");
   FEDTORCH_CHECK(local_epochs >= 1, "at least one local epoch");

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "fedtorch/config/section.h"
 #include "fedtorch/fleet/select/selector.h"
+
+#include <cstdint>
+#include <vector>
 
 namespace fedtorch::fleet {
 
@@ -31,8 +31,8 @@ struct Assignment {
 };
 
 /// Draws the stragglers of a cohort from the stream (seed, "stragglers",
-/// round). With `local_epochs` = 1 a partial straggler still runs its one epoch.
-/// Source: Li 2020 (FedProx) and its published code, heterogeneity 3.
+/// round). With `local_epochs` = 1 a partial straggler still runs its one
+/// epoch. Source: Li 2020 (FedProx) and its published code, heterogeneity 3.
 std::vector<Assignment> AssignWork(const StragglerOptions& options,
                                    const select::Cohort& cohort,
                                    std::int64_t local_epochs,

@@ -1,12 +1,12 @@
 #include "fedtorch/metric/classification.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
 #include <utility>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::metric {
 namespace {
@@ -59,7 +59,8 @@ void Tally::Merge(const Tally& other) {
     hits_[i] += other.hits_[i];
   }
   scores_.insert(scores_.end(), other.scores_.begin(), other.scores_.end());
-  score_targets_.insert(score_targets_.end(), other.score_targets_.begin(),
+  score_targets_.insert(score_targets_.end(),
+                        other.score_targets_.begin(),
                         other.score_targets_.end());
 }
 
@@ -80,8 +81,8 @@ double Tally::MacroF1() const {
     // 2 TP + FP + FN of the class.
     const std::int64_t occurrences = targets_[i] + predicted_[i];
     if (occurrences == 0) continue;
-    sum += 2.0 * static_cast<double>(hits_[i]) /
-           static_cast<double>(occurrences);
+    sum +=
+        2.0 * static_cast<double>(hits_[i]) / static_cast<double>(occurrences);
     ++classes;
   }
   return classes == 0 ? kNotANumber : sum / static_cast<double>(classes);

@@ -1,10 +1,10 @@
+#include "fedtorch/core/errors.h"
+#include "fedtorch/metric/classification.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
-
-#include "fedtorch/core/errors.h"
-#include "fedtorch/metric/classification.h"
 
 namespace fedtorch::metric {
 namespace {
@@ -16,12 +16,16 @@ using Sorted = std::vector<std::pair<double, double>>;
 // Sums w (value - origin) / sum w + origin: equal values give exactly that
 // value, which a plain mean may miss by a rounding.
 template <class Weight>
-double MeanAround(double origin, std::span<const std::pair<double, double>> of,
+double MeanAround(double origin,
+                  std::span<const std::pair<double, double>> of,
                   Weight weight) {
   double sum = 0.0;
   double total = 0.0;
   for (const auto& entry : of) {
-    sum += weight(entry) * (entry.first - origin);
+    // Equal infinities have no difference.
+    const double difference =
+        entry.first == origin ? 0.0 : entry.first - origin;
+    sum += weight(entry) * difference;
     total += weight(entry);
   }
   return origin + sum / total;
@@ -34,12 +38,12 @@ double PlainMean(std::span<const std::pair<double, double>> of) {
 double Quantile(const Sorted& sorted, double level) {
   const double position = level * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<std::size_t>(position);
+  const double part = position - static_cast<double>(below);
   const double low = sorted[below].first;
-  if (below + 1 == sorted.size()) return low;
+  if (part == 0.0) return low;
   const double high = sorted[below + 1].first;
-  // Equal infinities have no difference.
-  if (low == high) return low;
-  return low + (position - static_cast<double>(below)) * (high - low);
+  if (low == high) return low;  // e.g. both infinite
+  return low + part * (high - low);
 }
 
 Spread NotDefined(std::int64_t clients) {
@@ -59,7 +63,8 @@ Spread NotDefined(std::int64_t clients) {
 }  // namespace
 
 Spread Summarise(std::span<const double> values,
-                 std::span<const double> weights, Worst worst) {
+                 std::span<const double> weights,
+                 Worst worst) {
   FEDTORCH_CHECK(values.size() == weights.size(), "one weight a value");
   const auto clients = static_cast<std::int64_t>(values.size());
   Sorted sorted;
@@ -76,8 +81,9 @@ Spread Summarise(std::span<const double> values,
   spread.clients = clients;
   spread.mean = PlainMean(sorted);
   spread.weighted_mean =
-      MeanAround(sorted.front().first, sorted,
-                 [](const auto& entry) { return entry.second; });
+      MeanAround(sorted.front().first, sorted, [](const auto& entry) {
+        return entry.second;
+      });
   double squares = 0.0;
   for (const auto& entry : sorted) {
     squares += (entry.first - spread.mean) * (entry.first - spread.mean);
@@ -90,8 +96,8 @@ Spread Summarise(std::span<const double> values,
   spread.max = sorted.back().first;
   const std::size_t tenth = std::max<std::size_t>(1, sorted.size() / 10);
   const std::span<const std::pair<double, double>> all(sorted);
-  spread.worst10_mean = PlainMean(worst == Worst::kLowest ? all.first(tenth)
-                                                          : all.last(tenth));
+  spread.worst10_mean =
+      PlainMean(worst == Worst::kLowest ? all.first(tenth) : all.last(tenth));
   return spread;
 }
 

@@ -1,16 +1,16 @@
 #pragma once
 
-#include <cmath>
-#include <string_view>
-#include <utility>
-#include <vector>
+#include "fedtorch/core/errors.h"
+#include "fedtorch/server/optimizer.h"
+#include "fedtorch/server/saved_state.h"
 
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
 
-#include "fedtorch/core/errors.h"
-#include "fedtorch/server/optimizer.h"
-#include "fedtorch/server/saved_state.h"
+#include <cmath>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace fedtorch::server {
 
@@ -68,8 +68,8 @@ class Adaptive final : public Optimizer {
         tbb::blocked_range<std::size_t>(0, model.size(), 4096),
         [&](const tbb::blocked_range<std::size_t>& range) {
           for (std::size_t i = range.begin(); i < range.end(); ++i) {
-            mean_[i] = options_.beta1 * mean_[i] +
-                       (1.0 - options_.beta1) * delta[i];
+            mean_[i] =
+                options_.beta1 * mean_[i] + (1.0 - options_.beta1) * delta[i];
             second_[i] = rule_(second_[i], delta[i] * delta[i]);
             const double root =
                 std::sqrt(second_scale * second_[i]) + options_.tau;

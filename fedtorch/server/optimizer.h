@@ -1,5 +1,7 @@
 #pragma once
 
+#include "fedtorch/config/section.h"
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -7,8 +9,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "fedtorch/config/section.h"
 
 namespace fedtorch::server {
 

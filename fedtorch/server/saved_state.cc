@@ -1,9 +1,9 @@
 #include "fedtorch/server/saved_state.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <algorithm>
 #include <cmath>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::server {
 namespace {
@@ -29,7 +29,8 @@ std::string Listed(const Names& names, NameOf name_of) {
 
 }  // namespace
 
-void RequireNames(const State& state, std::string_view optimizer,
+void RequireNames(const State& state,
+                  std::string_view optimizer,
                   std::initializer_list<std::string_view> names) {
   const bool fits =
       state.size() == names.size() &&
@@ -44,22 +45,26 @@ void RequireNames(const State& state, std::string_view optimizer,
              Listed(state, [](const auto& entry) { return entry.first; }));
 }
 
-void RequireSize(const State& state, std::string_view optimizer,
-                 std::string_view name, std::size_t expected) {
+void RequireSize(const State& state,
+                 std::string_view optimizer,
+                 std::string_view name,
+                 std::size_t expected) {
   const std::size_t found = state.at(std::string(name)).size();
   if (expected == 0 || found == expected) return;
-  Refuse(optimizer, "expected " + std::to_string(expected) + " values of " +
-                        std::string(name) + ", found " +
-                        std::to_string(found));
+  Refuse(optimizer,
+         "expected " + std::to_string(expected) + " values of " +
+             std::string(name) + ", found " + std::to_string(found));
 }
 
-double RequireCount(const State& state, std::string_view optimizer,
+double RequireCount(const State& state,
+                    std::string_view optimizer,
                     std::string_view name) {
   RequireSize(state, optimizer, name, 1);
   const double count = state.at(std::string(name)).front();
   if (!(count >= 0.0) || count != std::floor(count)) {
-    Refuse(optimizer, "expected a whole number of " + std::string(name) +
-                          ", found " + std::to_string(count));
+    Refuse(optimizer,
+           "expected a whole number of " + std::string(name) + ", found " +
+               std::to_string(count));
   }
   return count;
 }

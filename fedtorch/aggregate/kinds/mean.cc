@@ -1,10 +1,10 @@
-#include <algorithm>
-
-#include <tbb/parallel_for.h>
-
 #include "fedtorch/aggregate/aggregator.h"
 #include "fedtorch/core/errors.h"
 #include "fedtorch/core/exact_sum.h"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
 
 namespace fedtorch::aggregate {
 namespace {
@@ -49,8 +49,9 @@ std::unique_ptr<Aggregator> Make(config::Section& /*section*/) {
 extern const Kind kMean;
 constinit const Kind kMean{
     .name = "mean",
-    .summary = "Weighted mean of the updates; one update can move it "
-               "anywhere.",
+    .summary =
+        "Weighted mean of the updates; one update can move it "
+        "anywhere.",
     .source = "McMahan et al. 2017, algorithm 1",
     .preconditions = "n >= 1",
     .reduction = Reduction::kStream,

@@ -1,10 +1,10 @@
-#include <algorithm>
+#include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/core/errors.h"
 
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
 
-#include "fedtorch/aggregate/aggregator.h"
-#include "fedtorch/core/errors.h"
+#include <algorithm>
 
 namespace fedtorch::aggregate {
 namespace {
@@ -38,27 +38,32 @@ class Median final : public Aggregator {
     FEDTORCH_CHECK(table.num_rows >= 1, "a median of no rows");
     Result result;
     result.vector.resize(static_cast<std::size_t>(table.dimension));
-    const std::int64_t width = std::clamp(kBufferValues / table.num_rows,
-                                          kFewestColumns, kMostColumns);
+    const std::int64_t width = std::clamp(
+        kBufferValues / table.num_rows, kFewestColumns, kMostColumns);
     const std::int64_t blocks = (table.dimension + width - 1) / width;
-    tbb::parallel_for(
-        tbb::blocked_range<std::int64_t>(0, blocks),
-        [&](const tbb::blocked_range<std::int64_t>& range) {
-          std::vector<float> columns(
-              static_cast<std::size_t>(width * table.num_rows));
-          for (std::int64_t block = range.begin(); block < range.end();
-               ++block) {
-            const std::int64_t start = block * width;
-            Block(table, start, std::min(width, table.dimension - start),
-                  columns, result.vector);
-          }
-        });
+    tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, blocks),
+                      [&](const tbb::blocked_range<std::int64_t>& range) {
+                        std::vector<float> columns(
+                            static_cast<std::size_t>(width * table.num_rows));
+                        for (std::int64_t block = range.begin();
+                             block < range.end();
+                             ++block) {
+                          const std::int64_t start = block * width;
+                          Block(table,
+                                start,
+                                std::min(width, table.dimension - start),
+                                columns,
+                                result.vector);
+                        }
+                      });
     return result;
   }
 
  private:
-  static void Block(const UpdateTable& table, std::int64_t start,
-                    std::int64_t width, std::span<float> columns,
+  static void Block(const UpdateTable& table,
+                    std::int64_t start,
+                    std::int64_t width,
+                    std::span<float> columns,
                     std::span<double> out) {
     const auto rows = static_cast<std::size_t>(table.num_rows);
     const auto count = static_cast<std::size_t>(width);

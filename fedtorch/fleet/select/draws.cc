@@ -1,9 +1,9 @@
 #include "fedtorch/fleet/select/draws.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <algorithm>
 #include <string>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::fleet::select {
 
@@ -24,8 +24,8 @@ double InclusionRate(const Input& input) {
 }
 
 core::Stream RoundStream(const Input& input) {
-  return core::Stream::Named(input.seed, "select",
-                             {static_cast<std::uint64_t>(input.round)});
+  return core::Stream::Named(
+      input.seed, "select", {static_cast<std::uint64_t>(input.round)});
 }
 
 Cohort CohortOfDraws(std::vector<std::int64_t> draws) {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "fedtorch/core/stream.h"
 #include "fedtorch/fleet/select/selector.h"
+
+#include <cstdint>
+#include <vector>
 
 namespace fedtorch::fleet::select {
 

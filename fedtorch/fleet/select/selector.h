@@ -1,13 +1,13 @@
 #pragma once
 
+#include "fedtorch/config/section.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
-
-#include "fedtorch/config/section.h"
 
 namespace fedtorch::fleet::select {
 

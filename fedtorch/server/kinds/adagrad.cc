@@ -19,8 +19,9 @@ std::unique_ptr<Optimizer> Make(config::Section& section) {
 extern const Kind kAdagrad;
 constinit const Kind kAdagrad{
     .name = "adagrad",
-    .summary = "Shortens each coordinate's step by the root of all its past "
-               "squares (FedAdagrad).",
+    .summary =
+        "Shortens each coordinate's step by the root of all its past "
+        "squares (FedAdagrad).",
     .source = "Reddi et al. 2021, algorithm 2, FedAdagrad",
     .make = Make};
 

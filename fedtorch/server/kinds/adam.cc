@@ -13,8 +13,7 @@ struct Rule {
 
 std::unique_ptr<Optimizer> Make(config::Section& section) {
   const AdaptiveOptions options = ReadAdaptive(section, {.lr = 0.1});
-  return std::make_unique<Adaptive<Rule>>("adam", options,
-                                          Rule{options.beta2});
+  return std::make_unique<Adaptive<Rule>>("adam", options, Rule{options.beta2});
 }
 
 }  // namespace
@@ -22,8 +21,9 @@ std::unique_ptr<Optimizer> Make(config::Section& section) {
 extern const Kind kAdam;
 constinit const Kind kAdam{
     .name = "adam",
-    .summary = "Scales each coordinate's step by the root of its mean square "
-               "(FedAdam).",
+    .summary =
+        "Scales each coordinate's step by the root of its mean square "
+        "(FedAdam).",
     .source = "Reddi et al. 2021, algorithm 2, FedAdam",
     .make = Make};
 

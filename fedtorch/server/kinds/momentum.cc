@@ -1,8 +1,8 @@
-#include <tbb/blocked_range.h>
-#include <tbb/parallel_for.h>
-
 #include "fedtorch/core/errors.h"
 #include "fedtorch/server/saved_state.h"
+
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
 
 namespace fedtorch::server {
 namespace {
@@ -30,8 +30,8 @@ class Momentum final : public Optimizer {
     const auto [lr, momentum, nesterov, gain] = options_;
     tbb::parallel_for(
         tbb::blocked_range<std::size_t>(0, model.size(), 4096),
-        [&, lr = lr, momentum = momentum, nesterov = nesterov,
-         gain = gain](const tbb::blocked_range<std::size_t>& range) {
+        [&, lr = lr, momentum = momentum, nesterov = nesterov, gain = gain](
+            const tbb::blocked_range<std::size_t>& range) {
           for (std::size_t i = range.begin(); i < range.end(); ++i) {
             const double news = gain * delta[i];
             velocity_[i] = momentum * velocity_[i] + news;
@@ -59,12 +59,14 @@ std::unique_ptr<Optimizer> Make(config::Section& section) {
   options.lr = section.Real({.name = "lr",
                              .help = "Server learning rate.",
                              .aliases = {"learning_rate"}},
-                            1.0, {.min = 0.0, .open_min = true});
+                            1.0,
+                            {.min = 0.0, .open_min = true});
   options.momentum = section.Real(
       {.name = "momentum",
        .help = "Share of the velocity that is kept from round to round.",
        .aliases = {"beta", "server_momentum"}},
-      0.9, {.min = 0.0, .max = 1.0, .open_max = true});
+      0.9,
+      {.min = 0.0, .max = 1.0, .open_max = true});
   options.nesterov = section.Bool(
       {.name = "nesterov",
        .help = "Look one step ahead, as FedAvgM of Hsu et al. does."},
@@ -75,7 +77,8 @@ std::unique_ptr<Optimizer> Make(config::Section& section) {
                "(1 - momentum) delta, whose steps are 1/(1 - momentum) times "
                "shorter.",
        .aliases = {"momentum_form"}},
-      {"pytorch", "ema"}, "pytorch");
+      {"pytorch", "ema"},
+      "pytorch");
   if (form == "ema") options.gain = 1.0 - options.momentum;
   return std::make_unique<Momentum>(options);
 }

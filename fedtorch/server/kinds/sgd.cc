@@ -29,7 +29,8 @@ std::unique_ptr<Optimizer> Make(config::Section& section) {
       {.name = "lr",
        .help = "Server learning rate; 1 = the mean of the clients' models.",
        .aliases = {"learning_rate"}},
-      1.0, {.min = 0.0, .open_min = true}));
+      1.0,
+      {.min = 0.0, .open_min = true}));
 }
 
 }  // namespace

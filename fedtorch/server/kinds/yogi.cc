@@ -14,8 +14,7 @@ struct Rule {
 
 std::unique_ptr<Optimizer> Make(config::Section& section) {
   const AdaptiveOptions options = ReadAdaptive(section, {.lr = 0.01});
-  return std::make_unique<Adaptive<Rule>>("yogi", options,
-                                          Rule{options.beta2});
+  return std::make_unique<Adaptive<Rule>>("yogi", options, Rule{options.beta2});
 }
 
 }  // namespace
@@ -23,8 +22,9 @@ std::unique_ptr<Optimizer> Make(config::Section& section) {
 extern const Kind kYogi;
 constinit const Kind kYogi{
     .name = "yogi",
-    .summary = "Like adam, but the mean square falls only as fast as it may "
-               "rise (FedYogi).",
+    .summary =
+        "Like adam, but the mean square falls only as fast as it may "
+        "rise (FedYogi).",
     .source = "Reddi et al. 2021, algorithm 2, FedYogi",
     .make = Make};
 

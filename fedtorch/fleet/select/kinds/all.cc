@@ -1,6 +1,6 @@
-#include <numeric>
-
 #include "fedtorch/fleet/select/draws.h"
+
+#include <numeric>
 
 namespace fedtorch::fleet::select {
 namespace {
@@ -14,8 +14,8 @@ class All final : public Selector {
     return CohortOfDraws(std::move(members));
   }
 
-  std::optional<double> ExpectedCount(
-      const Input& /*input*/, std::int64_t /*client*/) const override {
+  std::optional<double> ExpectedCount(const Input& /*input*/,
+                                      std::int64_t /*client*/) const override {
     return 1.0;
   }
 };

@@ -1,6 +1,6 @@
-#include <cmath>
-
 #include "fedtorch/fleet/select/draws.h"
+
+#include <cmath>
 
 namespace fedtorch::fleet::select {
 namespace {
@@ -26,8 +26,8 @@ class Poisson final : public Selector {
     }
   }
 
-  std::optional<double> ExpectedCount(
-      const Input& input, std::int64_t /*client*/) const override {
+  std::optional<double> ExpectedCount(const Input& input,
+                                      std::int64_t /*client*/) const override {
     return InclusionRate(input);
   }
 };
@@ -41,10 +41,12 @@ std::unique_ptr<Selector> Make(config::Section& /*section*/) {
 extern const Kind kPoisson;
 constinit const Kind kPoisson{
     .name = "poisson",
-    .summary = "Each client takes part with probability S/N on its own; the "
-               "cohort size varies and may be 0.",
-    .source = "Poisson sampling (Hajek 1964); the sampling of user-level "
-              "privacy in McMahan et al. 2018",
+    .summary =
+        "Each client takes part with probability S/N on its own; the "
+        "cohort size varies and may be 0.",
+    .source =
+        "Poisson sampling (Hajek 1964); the sampling of user-level "
+        "privacy in McMahan et al. 2018",
     .make = Make};
 
 }  // namespace fedtorch::fleet::select

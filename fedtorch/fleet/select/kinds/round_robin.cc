@@ -25,8 +25,8 @@ class RoundRobin final : public Selector {
 
   /// The share of rounds that a client takes part in. No single round is
   /// random, but over a cycle this makes unbiased weights.
-  std::optional<double> ExpectedCount(
-      const Input& input, std::int64_t /*client*/) const override {
+  std::optional<double> ExpectedCount(const Input& input,
+                                      std::int64_t /*client*/) const override {
     return InclusionRate(input);
   }
 };

@@ -9,12 +9,12 @@ class Uniform final : public Selector {
   Cohort Select(const Input& input) const override {
     CheckCohortSize(input);
     core::Stream stream = RoundStream(input);
-    return CohortOfDraws(stream.SampleWithoutReplacement(Population(input),
-                                                         input.cohort_size));
+    return CohortOfDraws(
+        stream.SampleWithoutReplacement(Population(input), input.cohort_size));
   }
 
-  std::optional<double> ExpectedCount(
-      const Input& input, std::int64_t /*client*/) const override {
+  std::optional<double> ExpectedCount(const Input& input,
+                                      std::int64_t /*client*/) const override {
     return InclusionRate(input);
   }
 };

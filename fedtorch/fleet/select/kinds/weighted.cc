@@ -1,9 +1,9 @@
+#include "fedtorch/core/errors.h"
+#include "fedtorch/fleet/select/draws.h"
+
 #include <algorithm>
 #include <cmath>
 #include <string>
-
-#include "fedtorch/core/errors.h"
-#include "fedtorch/fleet/select/draws.h"
 
 namespace fedtorch::fleet::select {
 namespace {
@@ -105,8 +105,9 @@ extern const Kind kWeighted;
 constinit const Kind kWeighted{
     .name = "weighted",
     .summary = "Clients are drawn in proportion to their samples.",
-    .source = "Li et al. 2020 (FedProx), algorithm 2; without replacement "
-              "Efraimidis and Spirakis 2006",
+    .source =
+        "Li et al. 2020 (FedProx), algorithm 2; without replacement "
+        "Efraimidis and Spirakis 2006",
     .make = Make};
 
 }  // namespace fedtorch::fleet::select
