@@ -39,7 +39,11 @@ void LoadInto(DocumentState& state,
     LayerLoader loader(&state.sources, &state.problems);
     load(loader);
     state.root = std::move(loader.root());
-    ApplyOverrides(overrides, loader.layers(), state.root, &state.problems);
+    ApplyOverrides(overrides,
+                   loader.layers(),
+                   state.root,
+                   &state.sources,
+                   &state.problems);
   } catch (const core::ConfigError& error) {
     throw core::ConfigError(state.sources.Arrange(error.problems()));
   }

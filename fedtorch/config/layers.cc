@@ -65,15 +65,6 @@ void OpenShortForm(Value& value) {
   value = std::move(mapping);
 }
 
-std::string Expand(const std::vector<fs::path>& folders) {
-  std::string text;
-  for (const fs::path& folder : folders) {
-    if (!text.empty()) text += ", ";
-    text += "'" + (folder.empty() ? std::string(".") : folder.string()) + "'";
-  }
-  return text;
-}
-
 // The folder of the including file, then every folder `configs` beside or
 // above it, then that of the working directory.
 std::vector<fs::path> DefaultsFolders(const fs::path& file) {
@@ -207,9 +198,8 @@ void LayerLoader::AddDefaults(const Value::Entry& defaults,
 
 fs::path LayerLoader::FindDefaults(const Value& word,
                                    const fs::path& file) const {
-  const std::vector<fs::path> folders = DefaultsFolders(file);
   std::error_code error;
-  for (const fs::path& folder : folders) {
+  for (const fs::path& folder : DefaultsFolders(file)) {
     for (const char* ending : {"", ".yaml", ".yml"}) {
       const fs::path candidate =
           (folder / (word.text + ending)).lexically_normal();
@@ -220,8 +210,9 @@ fs::path LayerLoader::FindDefaults(const Value& word,
   }
   Throw(word.place,
         "defaults",
-        "no file '" + word.text + "' (with or without .yaml); looked in " +
-            Expand(folders));
+        "no file '" + word.text +
+            "', with or without .yaml, beside this file or in a folder "
+            "'configs' beside or above it");
 }
 
 }  // namespace fedtorch::config

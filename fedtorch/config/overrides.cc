@@ -18,12 +18,17 @@ struct Override {
   Value value;
 };
 
+core::Place PlaceOf(const std::string& text, std::size_t number) {
+  const std::string name = "command line, override #" + std::to_string(number);
+  const bool printable = FindInvalidUtf8(text) == std::string::npos;
+  return {printable ? name + ": " + text : name, 0, 0};
+}
+
 Override ParseOverride(const std::string& text,
-                       std::size_t number,
+                       const core::Place& place,
                        std::vector<core::Problem>* problems) {
   Override result;
-  result.place.file =
-      "command line, override #" + std::to_string(number) + ": " + text;
+  result.place = place;
   const auto fail = [&](const std::string& message) {
     throw core::ConfigError({core::Problem{result.place, "", message, ""}});
   };
@@ -34,10 +39,7 @@ Override ParseOverride(const std::string& text,
   const std::size_t equals = rest.find('=');
   result.path = rest.substr(0, equals);
   result.steps = SplitPath(result.path);
-  if (FindInvalidUtf8(text) != std::string::npos) {
-    result.place.file = "command line, override #" + std::to_string(number);
-    fail("expected UTF-8 text");
-  }
+  if (FindInvalidUtf8(text) != std::string::npos) fail("expected UTF-8 text");
   if (result.action == Override::Action::kDelete) {
     if (equals != std::string::npos) {
       fail("'~' deletes a key and takes no value; write ~" + result.path);
@@ -146,12 +148,15 @@ void Set(Override change,
 void ApplyOverrides(const std::vector<std::string>& overrides,
                     int layer,
                     Value& root,
+                    Sources* sources,
                     std::vector<core::Problem>* problems) {
   std::vector<Override> changes;
   std::vector<core::Problem> malformed;
   for (std::size_t i = 0; i < overrides.size(); ++i) {
+    const core::Place place = PlaceOf(overrides[i], i + 1);
+    sources->Add(place.file, "");
     try {
-      changes.push_back(ParseOverride(overrides[i], i + 1, problems));
+      changes.push_back(ParseOverride(overrides[i], place, problems));
     } catch (const core::ConfigError& error) {
       malformed.insert(
           malformed.end(), error.problems().begin(), error.problems().end());

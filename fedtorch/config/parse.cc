@@ -88,7 +88,9 @@ class Builder final : public YAML::EventHandler {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) {
       Report(PlaceOf(mark), "an alias cannot stand inside its own anchor");
-      OnNull(mark, 0);
+      Value broken;
+      broken.broken = true;
+      Finish(std::move(broken), 0, true);
       return;
     }
     Value value = found->second;
@@ -101,10 +103,10 @@ class Builder final : public YAML::EventHandler {
                 const std::string& tag,
                 YAML::anchor_t anchor,
                 const std::string& text) override {
-    CheckTag(mark, tag);
     CountValues(1, mark);
-    const bool quoted = tag != "?" && !tag.empty();
-    Finish(Value::Scalar(text, quoted, PlaceOf(mark)), anchor, false);
+    Value value = Value::Scalar(text, tag == "!", PlaceOf(mark));
+    value.broken = !IsPlainTag(mark, tag);
+    Finish(std::move(value), anchor, false);
   }
 
   void OnSequenceStart(const YAML::Mark& mark,
@@ -139,9 +141,9 @@ class Builder final : public YAML::EventHandler {
              const std::string& tag,
              YAML::anchor_t anchor,
              YAML::EmitterStyle::value style) {
-    CheckTag(mark, tag);
     CountValues(1, mark);
     Frame frame;
+    frame.value.broken = !IsPlainTag(mark, tag);
     frame.value.type = type;
     frame.value.place = PlaceOf(mark);
     frame.anchor = anchor;
@@ -179,33 +181,37 @@ class Builder final : public YAML::EventHandler {
   }
 
   void TakeKey(Frame& frame, const Value& key) {
-    frame.expects_value = true;
-    frame.drops_value = true;
-    frame.key = key.text;
-    frame.key_place = key.place;
-    if (key.type != Value::Type::kScalar) {
-      frame.key = "?";
-      Report(key.place, "a key must be a word, got " + key.Describe());
+    const bool is_word =
+        key.type == Value::Type::kScalar && !key.broken && !key.text.empty();
+    bool is_good = false;
+    if (!is_word) {
+      if (!key.broken) {
+        Report(key.place, "a key must be a word, got " + key.Describe());
+      }
     } else if (key.text == "<<" && !key.quoted) {
       Report(key.place,
              "merge keys ('<<') are not supported; write the keys out, or "
              "move them into a file that 'defaults' names");
     } else if (const Value::Entry* first = frame.value.Find(key.text)) {
       Report(key.place,
-             "key '" + key.text +
-                 "' given twice; first given at "
-                 "line " +
+             "key '" + key.text + "' given twice; first given at " + "line " +
                  std::to_string(first->place.line));
     } else {
-      frame.drops_value = false;
+      is_good = true;
     }
+    frame.expects_value = true;
+    frame.drops_value = !is_good;
+    frame.key = is_word ? key.text : "?";
+    frame.key_place = key.place;
   }
 
-  void CheckTag(const YAML::Mark& mark, const std::string& tag) {
-    if (tag.empty() || tag == "?" || tag == "!") return;
+  // Reports a tag that somebody wrote.
+  bool IsPlainTag(const YAML::Mark& mark, const std::string& tag) {
+    if (tag.empty() || tag == "?" || tag == "!") return true;
     Report(PlaceOf(mark),
            "tags are not supported, got '" + tag +
                "'; remove it, and write text in quotes");
+    return false;
   }
 
   void CountValues(std::size_t count, const YAML::Mark& mark) {
@@ -219,15 +225,17 @@ class Builder final : public YAML::EventHandler {
                                            ""}});
   }
 
-  // Reports at the dotted path of the innermost open mapping.
+  // Reports at the dotted path of the value that is being read, or at that of
+  // the mapping whose key is being read.
   void Report(core::Place place, std::string message) {
     std::string path;
-    for (std::size_t i = 0; i + 1 < stack_.size(); ++i) {
+    for (std::size_t i = 0; i < stack_.size(); ++i) {
       const Frame& frame = stack_[i];
-      path = JoinPath(path,
-                      frame.value.type == Value::Type::kList
-                          ? std::to_string(frame.value.items.size())
-                          : frame.key);
+      if (frame.value.type == Value::Type::kList) {
+        path = JoinPath(path, std::to_string(frame.value.items.size()));
+      } else if (frame.expects_value) {
+        path = JoinPath(path, frame.key);
+      }
     }
     problems_->push_back(
         {std::move(place), ShownPath(path), std::move(message), ""});

@@ -204,13 +204,13 @@ bool LooksLikeData(std::string_view text) {
 }
 
 std::string IntegerHint(std::string_view text) {
+  if (IsInteger(text)) return ", which does not fit into 64 bits";
   if (const auto value = ParseReal(text)) {
     if (std::trunc(*value) == *value && std::fabs(*value) < 9e15) {
       return "; write " + std::to_string(static_cast<std::int64_t>(*value));
     }
     return "";
   }
-  if (IsInteger(text)) return ", which does not fit into 64 bits";
   if (const auto value = ParseHexadecimal(text)) {
     return "; write " + std::to_string(*value);
   }

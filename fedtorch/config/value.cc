@@ -124,11 +124,9 @@ std::vector<core::Problem> Sources::Arrange(
   }
   const auto rank = [this](const core::Problem& problem) {
     const auto found = sources_.find(problem.place.file);
-    const bool known = found != sources_.end();
-    return std::make_tuple(known ? found->second.order : sources_.size(),
-                           known ? std::string() : problem.place.file,
-                           problem.place.line,
-                           problem.place.column);
+    const std::size_t order =
+        found == sources_.end() ? sources_.size() : found->second.order;
+    return std::make_tuple(order, problem.place.line, problem.place.column);
   };
   std::stable_sort(problems.begin(),
                    problems.end(),

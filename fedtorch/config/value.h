@@ -62,7 +62,7 @@ class Sources {
   void Add(const std::string& name, const std::string& text);
   /// Fills the source lines of problems and sorts them by place: files in the
   /// order in which they were added, then line and column; what has no file
-  /// in the table comes last, in alphabetical order. Drops repetitions.
+  /// in the table comes last. Drops repetitions.
   std::vector<core::Problem> Arrange(std::vector<core::Problem> problems) const;
 
  private:
