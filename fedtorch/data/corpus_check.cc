@@ -18,6 +18,10 @@ void CheckSet(const Corpus& corpus, const Dataset& set, const char* name) {
     throw core::DataError(FirstFile(corpus) + ": the " + name +
                           " set has no sample; expected at least one");
   }
+  if (set.feature_count() < 1) {
+    throw core::DataError(FirstFile(corpus) + ": the samples of the " + name +
+                          " set have no feature; expected at least one");
+  }
   const auto samples = static_cast<std::size_t>(set.size());
   const auto values = samples * static_cast<std::size_t>(set.feature_count());
   const auto expected = [&](FeatureType type) {

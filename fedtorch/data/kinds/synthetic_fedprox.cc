@@ -107,6 +107,15 @@ std::unique_ptr<Reader> Make(config::Section& section) {
                "the paper.",
        .unit = "samples"},
       {.min = 1, .max = 1'000'000'000});
+  constexpr std::int64_t kMostWeights = std::int64_t{1} << 30;
+  if (!section.recording() &&
+      options.dimension > kMostWeights / options.classes) {
+    section.Fail("dimension",
+                 "expected at most 2^30 for dimension x classes, "
+                 "found " +
+                     std::to_string(options.dimension) + " x " +
+                     std::to_string(options.classes));
+  }
   if (!section.recording() && options.iid &&
       (options.alpha != 0.0 || options.beta != 0.0)) {
     section.Fail("iid",
