@@ -216,7 +216,7 @@ void SyncRound::Train(const GlobalModel& model,
   const auto counter_bytes =
       static_cast<std::int64_t>(sent_counters_.size() * sizeof(std::int64_t));
   const auto extras =
-      static_cast<std::int64_t>(experiment_.method->extra_names().size());
+      static_cast<std::int64_t>(experiment_.method->num_extras_sent());
   const auto sent_down = static_cast<std::int64_t>(broadcast_.size());
   const auto trained = static_cast<std::int64_t>(order.size());
   report->up_bytes =
