@@ -40,8 +40,7 @@ void AddSource(CLI::App* app, ConfigSource* source, bool required) {
   auto* files = app->add_option("-c,--config", source->files,
                                 "Config file; given twice, the later wins")
                     ->type_name("FILE")
-                    ->expected(1)
-                    ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+                    ->allow_extra_args(false);
   if (required) files->required();
   app->add_option("overrides", source->overrides,
                   "key.path=value, +key=value (new), ~key (removed)")
