@@ -9,6 +9,9 @@
 namespace fedtorch::data {
 namespace {
 
+// More classes come from a wrong column, and no model could hold them.
+constexpr std::int64_t kMostClasses = 10'000'000;
+
 std::string FirstFile(const Corpus& corpus) {
   return corpus.files.empty() ? "data" : corpus.files.front().path.string();
 }
@@ -73,13 +76,21 @@ void CheckLabels(const std::filesystem::path& path,
   }
 }
 
-std::int64_t ClassesOf(std::span<const std::int64_t> train,
+std::int64_t ClassesOf(const std::filesystem::path& path,
+                       std::span<const std::int64_t> train,
                        std::span<const std::int64_t> test,
                        std::optional<std::int64_t> configured) {
   if (configured) return *configured;
   std::int64_t classes = 2;
   for (const std::int64_t label : train) classes = std::max(classes, label + 1);
   for (const std::int64_t label : test) classes = std::max(classes, label + 1);
+  if (classes > kMostClasses) {
+    ThrowDataError(path,
+                   "expected labels below " + std::to_string(kMostClasses) +
+                       ", found " + std::to_string(classes - 1) +
+                       "; are these class numbers? If so, state "
+                       "num_classes");
+  }
   return classes;
 }
 

@@ -19,7 +19,9 @@ void CheckLabels(const std::filesystem::path& path,
 
 /// Returns the configured number of classes, else the largest label + 1. At
 /// least 2, since a classifier of one class is a mistake in the data.
-std::int64_t ClassesOf(std::span<const std::int64_t> train,
+/// Throws: DataError, naming `path`, when it would pass ten million.
+std::int64_t ClassesOf(const std::filesystem::path& path,
+                       std::span<const std::int64_t> train,
                        std::span<const std::int64_t> test,
                        std::optional<std::int64_t> configured);
 

@@ -140,7 +140,7 @@ class Idx final : public Reader {
     if (!options_.class_names.empty()) {
       classes = static_cast<std::int64_t>(options_.class_names.size());
     }
-    set->num_classes = ClassesOf(corpus.train.targets, test, classes);
+    set->num_classes = ClassesOf(labels, corpus.train.targets, test, classes);
     set->class_names = options_.class_names;
     CheckLabels(labels, set->targets, set->num_classes, "label");
   }

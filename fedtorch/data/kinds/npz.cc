@@ -269,14 +269,16 @@ class Npz final : public Reader {
     Dataset* test = corpus->test ? &*corpus->test : nullptr;
     const auto targets =
         test ? std::span(test->targets) : std::span<std::int64_t>();
-    std::int64_t classes =
-        ClassesOf(corpus->train.targets, targets, options_.num_classes);
+    std::int64_t classes = ClassesOf(
+        file.path, corpus->train.targets, targets, options_.num_classes);
     if (options_.tokens && !options_.num_classes) {
       // Inputs and targets share the vocabulary.
-      classes = ClassesOf(
-          corpus->train.tokens, test ? std::span(test->tokens) : targets, {});
-      classes =
-          std::max(classes, ClassesOf(corpus->train.targets, targets, {}));
+      classes = ClassesOf(file.path,
+                          corpus->train.tokens,
+                          test ? std::span(test->tokens) : targets,
+                          {});
+      classes = std::max(
+          classes, ClassesOf(file.path, corpus->train.targets, targets, {}));
     }
     const auto finish = [&](const std::string& x,
                             const std::string& y,
