@@ -7,7 +7,10 @@
 namespace fedtorch::config {
 namespace {
 
-std::string FormatType(const AskedKey& key) {
+std::string FormatType(const DocumentState& state, const AskedKey& key) {
+  if (!key.sections.empty() && state.section(key.sections.front()).has_kind) {
+    return key.type == KeyType::kSection ? "kind" : "list of kinds";
+  }
   std::string noun;
   switch (key.type) {
     case KeyType::kInteger:
@@ -66,9 +69,9 @@ class Collector {
     for (const AskedKey& key : keys) {
       KeyFacts facts;
       facts.path = JoinPath(section.path, key.name);
-      facts.type = FormatType(key);
+      facts.type = FormatType(state_, key);
       facts.range = FormatRangeOf(key);
-      facts.fallback = FormatFallback(key);
+      facts.fallback = FormatFallback(state_, key);
       facts.unit = key.unit;
       facts.help = key.help;
       facts.choices = key.choices;
@@ -79,13 +82,6 @@ class Collector {
         continue;
       }
       const OpenedSection& inner = state_.section(key.sections.front());
-      if (inner.has_kind && key.type == KeyType::kSection) {
-        facts.type = "kind";
-        facts.fallback = inner.kind_fallback.value_or("required");
-      }
-      if (inner.has_kind && key.type == KeyType::kSectionList) {
-        facts.type = "list of kinds";
-      }
       for (const KindVariant& variant : inner.variants) {
         facts.choices.push_back(variant.name);
       }
@@ -172,9 +168,9 @@ class MarkdownWriter {
         if (!meaning.empty()) meaning += " ";
         meaning += "Also read as " + CodeList(key.aliases) + ".";
       }
-      const std::string fallback = FormatFallback(key);
+      const std::string fallback = FormatFallback(state_, key);
       text_ +=
-          "| " + Code(key.name) + " | " + FormatType(key) + " | " +
+          "| " + Code(key.name) + " | " + FormatType(state_, key) + " | " +
           Cell(range) + " | " +
           Cell(fallback == "required" || fallback.empty() ? fallback
                                                           : Code(fallback)) +
@@ -229,8 +225,12 @@ bool NeedsNoKeys(const DocumentState& state, const OpenedSection& section) {
   return false;
 }
 
-std::string FormatFallback(const AskedKey& key) {
-  if (key.type == KeyType::kSection) return "{}";
+std::string FormatFallback(const DocumentState& state, const AskedKey& key) {
+  if (key.type == KeyType::kSection) {
+    const OpenedSection& inner = state.section(key.sections.front());
+    if (!inner.has_kind) return "{}";
+    return inner.kind_fallback.value_or("required");
+  }
   if (key.type == KeyType::kSectionList) return "[]";
   if (!key.fallback) return "required";
   if (!key.is_list) return ToYaml(key.fallback->front());

@@ -17,7 +17,7 @@ bool KindNeedsNoKeys(const DocumentState& state,
                      std::size_t variant);
 
 /// Formats the default of a key as YAML; "required" where there is none.
-std::string FormatFallback(const AskedKey& key);
+std::string FormatFallback(const DocumentState& state, const AskedKey& key);
 
 /// Lists the recorded keys in reading order.
 std::vector<KeyFacts> FactsOf(const DocumentState& state);

@@ -78,6 +78,7 @@ std::optional<std::size_t> DocumentState::ChooseKind(
     }
     opened.muted = true;
   }
+  name_key.value = FallbackOrNeutral(name_key);
   if (chosen) name_key.value = {std::string(kinds[*chosen].name)};
   bool known = false;
   for (const AskedKey& key : opened.keys) known = known || key.name == "name";

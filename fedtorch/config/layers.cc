@@ -48,20 +48,25 @@ std::string ReadText(const fs::path& file) {
   return text;
 }
 
-const std::string* KindName(const Value& value) {
-  if (value.type == Value::Type::kScalar) return &value.text;
-  const Value::Entry* name = value.Find("name");
+// Returns the name of the kind that a mapping is for, or nullptr.
+const std::string* KindName(const Value& mapping) {
+  const Value::Entry* name = mapping.Find("name");
   if (name == nullptr || name->value.type != Value::Type::kScalar) {
     return nullptr;
   }
   return &name->value.text;
 }
 
+// A reference is no word: nobody knows yet what it stands for.
+bool IsWord(const Value& value) {
+  return value.type == Value::Type::kScalar &&
+         value.text.find("${") == std::string::npos;
+}
+
 // Turns a word into {name: word}.
-void OpenShortForm(Value& value) {
-  if (value.type != Value::Type::kScalar) return;
+void OpenShortForm(Value& value, int layer) {
   Value mapping = Value::Mapping(value.place);
-  mapping.entries.push_back({"name", value.place, std::move(value), 0});
+  mapping.entries.push_back({"name", value.place, std::move(value), layer});
   value = std::move(mapping);
 }
 
@@ -97,22 +102,18 @@ void SetLayer(Value& value, int layer) {
 }
 
 void MergeOver(Value& lower, Value upper, int layer, bool is_root) {
-  const std::string* lower_name = KindName(lower);
-  const std::string* upper_name = KindName(upper);
   const bool is_lower_mapping = lower.type == Value::Type::kMapping;
   const bool is_upper_mapping = upper.type == Value::Type::kMapping;
-  const bool both_are_parts = lower_name != nullptr && upper_name != nullptr;
-  if (is_lower_mapping && !is_upper_mapping && both_are_parts) {
-    OpenShortForm(upper);
-    SetLayer(upper, layer);
-  } else if (!is_lower_mapping && is_upper_mapping && lower_name != nullptr) {
-    OpenShortForm(lower);
+  if (is_lower_mapping && IsWord(upper) && !is_root) {
+    OpenShortForm(upper, layer);
+  } else if (IsWord(lower) && is_upper_mapping) {
+    OpenShortForm(lower, layer - 1);
   } else if (!is_lower_mapping || !is_upper_mapping) {
     lower = std::move(upper);
     return;
   }
-  lower_name = KindName(lower);
-  upper_name = KindName(upper);
+  const std::string* lower_name = KindName(lower);
+  const std::string* upper_name = KindName(upper);
   if (!is_root && lower_name != nullptr && upper_name != nullptr &&
       *lower_name != *upper_name) {
     std::erase_if(lower.entries, [&](const Value::Entry& entry) {

@@ -12,8 +12,8 @@ namespace fedtorch::config {
 ///
 /// A mapping whose `name` differs from the lower one's replaces it as a whole,
 /// since the parameters of one kind mean nothing to another (what came from
-/// the same layer stays); a word over or under a mapping that names a kind
-/// counts as {name: word}. Lists are replaced. `is_root` keeps the top level
+/// the same layer stays); a word over or under a mapping counts as
+/// {name: word}. Lists are replaced. `is_root` keeps the top level
 /// from being taken for a kind because it has a `name`.
 void MergeOver(Value& lower, Value upper, int layer, bool is_root);
 

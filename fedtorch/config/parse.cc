@@ -352,10 +352,9 @@ Value ParseFlowValue(const std::string& text,
   std::vector<core::Problem> found;
   try {
     list = ParseYaml("[" + text + "]", place.file, &found);
-  } catch (const core::ConfigError& error) {
-    fail("the value '" + text + "' is not YAML in flow syntax (" +
-         error.problems().front().message +
-         "); quote text with special characters");
+  } catch (const core::ConfigError&) {
+    fail("the value '" + text +
+         "' is not YAML in flow syntax; quote text with special characters");
   }
   if (list.type != Value::Type::kList || list.items.size() != 1) {
     fail("expected one value, got '" + text +

@@ -172,7 +172,8 @@ class SchemaWriter {
     }
     for (std::size_t i = 0; i < names.size(); ++i) {
       for (std::size_t j = i + 1; j < names.size(); ++j) {
-        const Json both{{"required", Json::array({names[i], names[j]})}};
+        const Json both{{"type", "object"},
+                        {"required", Json::array({names[i], names[j]})}};
         rules.push_back(Json{{"not", both}});
       }
     }
