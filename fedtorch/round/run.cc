@@ -121,7 +121,8 @@ class RunSession {
       for (const std::string& warning : checkpoint.warnings()) Note(warning);
       RestoreState(checkpoint, experiment_, &model_, store_);
       done_ = checkpoint.state().round;
-      directory_.CutBackTo(done_);
+      // From round 0 on the line before the first round is written again.
+      directory_.CutBackTo(done_ == 0 ? -1 : done_);
     }
     manifest_.resumed.push_back({.round = done_, .time = Now()});
     Note("continuing after round " + std::to_string(done_));

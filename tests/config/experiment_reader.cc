@@ -52,6 +52,7 @@ void ReadPartition(Section& data) {
   };
   const std::vector<KindFacts> kinds = {
       {"iid", "Even.", "McMahan 2017", read_shared},
+      {"natural", "By owner.", "Caldas 2018", read_shared},
       {"dirichlet",
        "Uneven.",
        "Hsu 2019",

@@ -94,7 +94,7 @@ TEST(Progress, RedrawsABarOnATerminal) {
   clock.Advance(1.0);
   progress.Update(Round(1));
   EXPECT_EQ(out.str(),
-            "\r[#######......................] 1/4  loss 0.7129  accuracy "
+            "\r[#######.......................] 1/4  loss 0.7129  accuracy "
             "0.8125  100 client-steps/s  0:03 left");
   out.str("");
   clock.Advance(0.05);
@@ -103,11 +103,11 @@ TEST(Progress, RedrawsABarOnATerminal) {
   clock.Advance(0.95);
   progress.Update({.round = 4, .client_steps = 0, .loss = {}, .accuracy = {}});
   progress.Finish();
-  // What the longer line left behind is painted over: 1/4 took 92 columns.
+  // What the longer line left behind is painted over: 1/4 took 97 columns.
   const std::string shorter =
       "[##############################] 4/4  100 client-steps/s  0:00 left";
   EXPECT_EQ(out.str(),
-            "\r" + shorter + std::string(92 - shorter.size(), ' ') + "\n");
+            "\r" + shorter + std::string(97 - shorter.size(), ' ') + "\n");
 }
 
 TEST(Progress, DrawsBlocksAndColorsWhereItMay) {

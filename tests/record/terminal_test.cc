@@ -6,17 +6,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <initializer_list>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fedtorch::record {
 namespace {
 
+using Values = std::initializer_list<std::pair<const char*, const char*>>;
+
 // Sets the variables that matter, all others of them unset, for one scope.
 class Environment {
  public:
-  explicit Environment(const std::map<std::string, std::string>& values) {
+  explicit Environment(Values values) {
     for (const char* name : {"TERM",
                              "NO_COLOR",
                              "CLICOLOR_FORCE",
@@ -26,10 +30,9 @@ class Environment {
                              "COLUMNS"}) {
       if (const char* old = ::getenv(name)) old_[name] = old;
       ::unsetenv(name);
-      const auto value = values.find(name);
-      if (value != values.end()) ::setenv(name, value->second.c_str(), 1);
       names_.emplace_back(name);
     }
+    for (const auto& [name, value] : values) ::setenv(name, value, 1);
   }
   ~Environment() {
     for (const std::string& name : names_) {
@@ -125,7 +128,7 @@ TEST(Terminal, KnowsARealTerminal) {
 }
 
 TEST(Terminal, TakesTheEncodingOfTheFirstLocaleThatIsSet) {
-  const auto utf8 = [](const std::map<std::string, std::string>& values) {
+  const auto utf8 = [](Values values) {
     const Environment environment(values);
     return Terminal::Detect(-1).utf8;
   };

@@ -1,0 +1,58 @@
+#include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/app/app.h"
+
+#include <algorithm>
+
+namespace fedtorch::aggregate {
+namespace {
+
+/// Takes one quantile of every coordinate; ignores weights. Cost: O(nd).
+class Quantile final : public Aggregator {
+ public:
+  explicit Quantile(double at) : at_(at) {}
+
+  Result Aggregate(const UpdateTable& table) const override {
+    std::vector<float> column(static_cast<std::size_t>(table.num_rows));
+    const auto place =
+        column.begin() + static_cast<std::ptrdiff_t>(
+                             at_ * static_cast<double>(table.num_rows - 1));
+    Result result;
+    for (std::size_t j = 0; j < static_cast<std::size_t>(table.dimension);
+         ++j) {
+      for (std::size_t i = 0; i < column.size(); ++i) {
+        column[i] = table.Row(static_cast<std::int64_t>(i))[j];
+      }
+      std::nth_element(column.begin(), place, column.end());
+      result.vector.push_back(static_cast<double>(*place));
+    }
+    return result;
+  }
+
+ private:
+  double at_;
+};
+
+std::unique_ptr<Aggregator> Make(config::Section& section) {
+  return std::make_unique<Quantile>(section.Real(
+      {.name = "at", .help = "0 = smallest, 0.5 = lower median, 1 = largest."},
+      0.5,
+      {.min = 0.0, .max = 1.0}));
+}
+
+}  // namespace
+
+extern const Kind kQuantile;
+constinit const Kind kQuantile{
+    .name = "quantile",
+    .summary = "A quantile of every coordinate on its own.",
+    .source = "Hyndman and Fan 1996, definition 1 shifted to n - 1",
+    .preconditions = "n >= 1",
+    .reduction = Reduction::kTable,
+    .make = Make};
+
+}  // namespace fedtorch::aggregate
+
+int main(int argc, char** argv) {
+  fedtorch::aggregate::Use(fedtorch::aggregate::kQuantile);
+  return fedtorch::app::RunMain(argc, argv);
+}

@@ -1,0 +1,127 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/scenarios/program.h"
+
+namespace fedtorch::scenarios {
+namespace {
+
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+// Long enough to be interrupted, short enough to be repeated.
+std::vector<std::string> LongRun(const Scratch& scratch,
+                                 const std::string& output) {
+  return {"-c", scratch.Write("tiny.yaml", kTiny),
+          "federation.rounds=1500", "eval.every=50", "checkpoint.every=25",
+          "algorithm=scaffold", "-q", "-o",
+          (scratch.path() / output).string()};
+}
+
+// Waits until the run has done some rounds.
+void WaitForRounds(const fs::path& output, std::size_t bytes) {
+  for (int i = 0; i < 3000; ++i) {
+    std::error_code ignored;
+    if (fs::exists(output)) {
+      for (const auto& entry :
+           fs::recursive_directory_iterator(output, ignored)) {
+        if (entry.path().filename() == "metrics.jsonl" &&
+            fs::file_size(entry.path(), ignored) > bytes) {
+          return;
+        }
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  FAIL() << "the run did not start";
+}
+
+TEST(Interruption, KilledThreeTimesAndResumedEndsInTheSameBytes) {
+  const Scratch scratch;
+  ASSERT_EQ(Fedrun(LongRun(scratch, "whole")).code, 0);
+  const fs::path whole = OnlyRun(scratch.path() / "whole");
+
+  const fs::path output = scratch.path() / "killed";
+  std::vector<std::string> arguments = LongRun(scratch, "killed");
+  int kills = 0;
+  for (const std::size_t bytes : {100u, 60000u, 150000u}) {
+    Program program(arguments);
+    WaitForRounds(output, bytes);
+    program.Signal(SIGKILL);
+    if (program.Wait().code == 128 + SIGKILL) ++kills;
+    if (kills == 1) arguments.insert(arguments.end(), {"--resume", "auto"});
+  }
+  EXPECT_EQ(kills, 3);
+  const Ended last = Fedrun(arguments);
+  ASSERT_EQ(last.code, 0) << last.errors;
+  const fs::path killed = OnlyRun(output);
+  EXPECT_TRUE(ReadFile(whole / "metrics.jsonl") ==
+              ReadFile(killed / "metrics.jsonl"));
+  EXPECT_TRUE(ReadFile(whole / "model.npz") == ReadFile(killed / "model.npz"));
+  EXPECT_TRUE(ReadFile(whole / "summary.json") ==
+              ReadFile(killed / "summary.json"));
+  EXPECT_EQ(
+      Json::parse(ReadFile(killed / "manifest.json")).at("resumed").size(),
+      3u);
+}
+
+TEST(Interruption, FirstInterruptCheckpointsAndPrintsHowToContinue) {
+  const Scratch scratch;
+  Program program(LongRun(scratch, "runs"));
+  WaitForRounds(scratch.path() / "runs", 5000);
+  program.Signal(SIGINT);
+  const Ended ended = program.Wait();
+  EXPECT_EQ(ended.code, 130);
+  const fs::path run = OnlyRun(scratch.path() / "runs");
+  EXPECT_THAT(ended.errors, HasSubstr("fedrun resume " + run.string()));
+  EXPECT_EQ(Json::parse(ReadFile(run / "status.json")).at("state"),
+            "preempted");
+  EXPECT_TRUE(fs::exists(run / "checkpoints" / "latest"));
+  const Ended resumed = Fedrun({"resume", run.string(), "-q"});
+  EXPECT_EQ(resumed.code, 0) << resumed.errors;
+  EXPECT_EQ(Json::parse(ReadFile(run / "status.json")).at("state"), "done");
+}
+
+TEST(Interruption, TerminationAsksForARetry) {
+  const Scratch scratch;
+  Program program(LongRun(scratch, "runs"));
+  WaitForRounds(scratch.path() / "runs", 5000);
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.Wait().code, 75);
+}
+
+TEST(Interruption, ResumeAddsRoundsToAFinishedRun) {
+  const Scratch scratch;
+  const std::string config = scratch.Write("tiny.yaml", kTiny);
+  const fs::path out = scratch.path() / "runs";
+  ASSERT_EQ(Fedrun({"-c", config, "-q", "-o", out.string()}).code, 0);
+  const fs::path run = OnlyRun(out);
+  const Ended more =
+      Fedrun({"resume", run.string(), "--rounds", "8", "--format", "json"});
+  ASSERT_EQ(more.code, 0) << more.errors;
+  EXPECT_EQ(Json::parse(more.output).at("rounds"), 8);
+  // As if it had been asked for eight rounds at once.
+  const fs::path other = scratch.path() / "other";
+  ASSERT_EQ(Fedrun({"-c", config, "-q", "-o", other.string(),
+                    "federation.rounds=8"})
+                .code,
+            0);
+  EXPECT_TRUE(ReadFile(run / "metrics.jsonl") ==
+              ReadFile(OnlyRun(other) / "metrics.jsonl"));
+}
+
+TEST(Interruption, ResumeRefusesWhatIsNoRun) {
+  const Scratch scratch;
+  const Ended ended = Fedrun({"resume", scratch.path().string()});
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_THAT(ended.errors, HasSubstr("no run directory"));
+}
+
+}  // namespace
+}  // namespace fedtorch::scenarios
