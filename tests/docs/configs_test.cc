@@ -7,7 +7,7 @@ namespace fedtorch::docs {
 namespace {
 
 TEST(Configs, ReachEveryKind) {
-  const auto configs = ConfigsByKind();
+  const auto& configs = ConfigsByKind();
   for (const ListedKind& kind : ListKinds()) {
     EXPECT_TRUE(configs.contains(kind.key + ": " + kind.name))
         << "no config of configs/ chooses " << kind.key

@@ -12,15 +12,16 @@ class Quantile final : public Aggregator {
   explicit Quantile(double at) : at_(at) {}
 
   Result Aggregate(const UpdateTable& table) const override {
-    std::vector<float> column(static_cast<std::size_t>(table.num_rows));
+    const auto rows = static_cast<std::size_t>(table.num_rows);
+    const auto columns = static_cast<std::size_t>(table.dimension);
+    std::vector<float> column(rows);
     const auto place =
         column.begin() + static_cast<std::ptrdiff_t>(
                              at_ * static_cast<double>(table.num_rows - 1));
     Result result;
-    for (std::size_t j = 0; j < static_cast<std::size_t>(table.dimension);
-         ++j) {
-      for (std::size_t i = 0; i < column.size(); ++i) {
-        column[i] = table.Row(static_cast<std::int64_t>(i))[j];
+    for (std::size_t j = 0; j < columns; ++j) {
+      for (std::size_t i = 0; i < rows; ++i) {
+        column[i] = table.rows[i * columns + j];
       }
       std::nth_element(column.begin(), place, column.end());
       result.vector.push_back(static_cast<double>(*place));
@@ -45,7 +46,7 @@ extern const Kind kQuantile;
 constinit const Kind kQuantile{
     .name = "quantile",
     .summary = "A quantile of every coordinate on its own.",
-    .source = "Hyndman and Fan 1996, definition 1 shifted to n - 1",
+    .source = "numpy.quantile, method lower",
     .preconditions = "n >= 1",
     .reduction = Reduction::kTable,
     .make = Make};

@@ -6,10 +6,29 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <stdexcept>
 #include <string_view>
 
 namespace fedtorch::docs {
 namespace {
+
+TEST(FirstDifference, NamesTheLine) {
+  EXPECT_EQ(FirstDifference("a\nb\n", "a\nb\n"), "");
+  EXPECT_THAT(FirstDifference("a\nb\n", "a\nc\n"),
+              testing::StartsWith("line 2\n"));
+  EXPECT_THAT(FirstDifference("a\n", "a\nb\n"),
+              testing::StartsWith("line 2\n"));
+  EXPECT_THAT(FirstDifference("a\nb\n", "a\n"),
+              testing::StartsWith("line 2\n"));
+  EXPECT_NE(FirstDifference("a\n", "a"), "");
+}
+
+TEST(Between, TakesTheLinesOfOneBlock) {
+  EXPECT_EQ(Between("x\n```cpp\na\n\nb\n```\ny\n", "```cpp", "```"),
+            "a\n\nb\n");
+  EXPECT_THROW(Between("a\n", "```cpp", "```"), std::runtime_error);
+  EXPECT_THROW(Between("```cpp\na\n", "```cpp", "```"), std::runtime_error);
+}
 
 // Compares a committed page with what the program says now; writes it instead
 // where scripts/update_docs asks for that.

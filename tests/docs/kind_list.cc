@@ -53,7 +53,9 @@ std::vector<std::string> ExampleConfigs() {
   return paths;
 }
 
-std::map<std::string, std::vector<std::string>> ConfigsByKind() {
+namespace {
+
+std::map<std::string, std::vector<std::string>> FindConfigsByKind() {
   std::vector<std::string> keys;
   for (const ListedKind& kind : ListKinds()) {
     if (keys.empty() || keys.back() != kind.key) keys.push_back(kind.key);
@@ -73,8 +75,15 @@ std::map<std::string, std::vector<std::string>> ConfigsByKind() {
   return configs;
 }
 
+}  // namespace
+
+const std::map<std::string, std::vector<std::string>>& ConfigsByKind() {
+  static const auto configs = FindConfigsByKind();
+  return configs;
+}
+
 std::string KindsPage() {
-  const auto configs = ConfigsByKind();
+  const auto& configs = ConfigsByKind();
   std::ostringstream page;
   page << "# Kinds\n\n"
        << kNotice

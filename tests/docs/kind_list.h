@@ -22,8 +22,8 @@ std::vector<ListedKind> ListKinds();
 std::vector<std::string> ExampleConfigs();
 
 /// Returns for each "<key>: <kind>" the example configs whose resolved form
-/// chooses it. Runs the program once for every config.
-std::map<std::string, std::vector<std::string>> ConfigsByKind();
+/// chooses it. The first call runs the program once for every config.
+const std::map<std::string, std::vector<std::string>>& ConfigsByKind();
 
 /// Returns docs/kinds.md as it should be.
 std::string KindsPage();
