@@ -1,5 +1,6 @@
 #include "fedtorch/data/idx_array.h"
 
+#include <limits>
 #include <string>
 
 namespace fedtorch::data {
@@ -54,32 +55,28 @@ IdxArray IdxArray::Parse(const ByteFile& file) {
                        " bytes, found " + std::to_string(bytes.size()) +
                        " bytes");
   }
-  // Extents are 32 bits, so a product that never passes the file size by more
-  // than one factor fits 64 bits if it stops growing there.
   const std::uint64_t available = bytes.size() - header;
-  std::uint64_t count = 1;
-  bool too_many = false;
+  std::uint64_t expected = SizeOf(array.type);
+  bool too_many = false;  // beyond 64 bits
   for (std::size_t i = 0; i < dimensions; ++i) {
     const std::uint32_t extent =
         BigEndian32(bytes, kMagicSize + i * kExtentSize);
     array.shape.push_back(extent);
-    if (too_many && extent != 0) continue;
-    count *= extent;
-    too_many = count > available;
+    too_many |= extent != 0 &&
+                expected > std::numeric_limits<std::uint64_t>::max() / extent;
+    if (!too_many) expected *= extent;
   }
   array.elements = bytes.substr(header);
-  if (too_many || count * SizeOf(array.type) != available) {
-    ThrowDataError(
-        file.path,
-        "wrong size: expected " + array.Description() + " after a header of " +
-            std::to_string(header) + " bytes" +
-            (too_many
-                 ? std::string()
-                 : ", that is " +
-                       std::to_string(header + count * SizeOf(array.type)) +
-                       " bytes") +
-            ", found " + std::to_string(bytes.size()) +
-            " bytes; the file is incomplete or corrupt");
+  if (too_many || expected != available) {
+    ThrowDataError(file.path,
+                   "wrong size: expected " + array.Description() +
+                       " after a header of " + std::to_string(header) +
+                       " bytes" +
+                       (too_many ? ""
+                                 : ", that is " + std::to_string(expected) +
+                                       " bytes of elements") +
+                       ", found " + std::to_string(available) +
+                       " bytes of elements; the file is incomplete or corrupt");
   }
   return array;
 }

@@ -1,6 +1,7 @@
 #include "fedtorch/data/byte_file.h"
 
 #include "fedtorch/core/errors.h"
+#include "fedtorch/core/stream.h"
 #include "tests/data/data_case.h"
 
 #include <gmock/gmock.h>
@@ -39,6 +40,14 @@ std::string ReadRefusal(const std::filesystem::path& path) {
   return "";
 }
 
+/// Makes text that packs to more than one block of the reader.
+std::string LargeText() {
+  auto stream = core::Stream::Named(1, "byte_file_test");
+  std::string text;
+  while (text.size() < 1'000'000) text += std::to_string(stream.Bits32());
+  return text;
+}
+
 TEST(ByteFile, ReadsPlainFiles) {
   const ScratchFolder folder;
   const std::string bytes("a\0b\n", 4);
@@ -68,8 +77,7 @@ TEST(ByteFile, UnpacksSeveralMembersAndIgnoresZeroPadding) {
 }
 
 TEST(ByteFile, UnpacksMoreThanOneBlock) {
-  std::string large;
-  for (int i = 0; i < 300'000; ++i) large += std::to_string(i * 7919 % 10007);
+  const std::string large = LargeText();
   ASSERT_GT(Gzip(large).size(), std::size_t{1} << 18);
   EXPECT_EQ(Gunzip(Gzip(large), "a.gz"), large);
 }
@@ -82,8 +90,7 @@ TEST(ByteFile, SaysWhereGzipIsCutShort) {
         << size;
   }
   // A cut exactly between 2 blocks of input must not loop for ever.
-  std::string large;
-  for (int i = 0; i < 300'000; ++i) large += std::to_string(i * 7919 % 10007);
+  const std::string large = LargeText();
   EXPECT_THAT(GunzipRefusal(Gzip(large).substr(0, std::size_t{1} << 18)),
               HasSubstr("truncated"));
 }

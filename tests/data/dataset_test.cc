@@ -13,6 +13,7 @@ namespace fedtorch::data {
 namespace {
 
 using testing::ElementsAre;
+using testing::FloatEq;
 
 /// Makes random images; width of a plane is not a multiple of any block.
 Dataset Images(std::int64_t samples,
@@ -74,7 +75,9 @@ TEST(GatherFeatures, ScalesImagesWithoutMean) {
   const std::vector<std::int64_t> indices{0};
   std::vector<float> out(4);
   GatherFeatures(images, indices, out);
-  EXPECT_THAT(out, ElementsAre(0.0F, 0.2F, 1.0F, 1.0F / 255.0F));
+  EXPECT_THAT(
+      out,
+      ElementsAre(0.0F, FloatEq(0.2F), FloatEq(1.0F), FloatEq(1.0F / 255.0F)));
 }
 
 TEST(GatherFeatures, NormalisesColumnsByFeature) {

@@ -195,9 +195,9 @@ TEST_F(Idx, SaysWhatIsWrongWithAFile) {
               AllOf(HasSubstr("header of 16 bytes"), HasSubstr("found 10")));
   EXPECT_THAT(Refused(images.substr(0, 18), labels),
               AllOf(HasSubstr("1 x 2 x 2 uint8"),
-                    HasSubstr("20 bytes"),
-                    HasSubstr("found 18 bytes")));
-  EXPECT_THAT(Refused(images + "e", labels), HasSubstr("found 21 bytes"));
+                    HasSubstr("that is 4 bytes"),
+                    HasSubstr("found 2 bytes")));
+  EXPECT_THAT(Refused(images + "e", labels), HasSubstr("found 5 bytes"));
   // Claims 2^96 bytes; nothing of that size is allocated.
   EXPECT_THAT(
       Refused(IdxBytes(kBytes, {0xffffffff, 0xffffffff, 0xffffffff}, "abcd"),
