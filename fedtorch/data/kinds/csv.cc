@@ -161,7 +161,8 @@ void ReadColumns(config::Section& section, Options* options) {
   CsvColumnNames& columns = options->columns;
   columns.target = section.Text(
       {.name = "target",
-       .help = "Column of the class: its name, or its index from 0."},
+       .help = "Column of the class: its name, or its index from 0 in "
+               "quotes, as all columns here."},
       std::nullopt);
   columns.owner = section.OptionalText(
       {.name = "owner",
