@@ -11,7 +11,7 @@ namespace fedtorch::config {
 
 /// Holds facts of one key as recorded from the code that reads it.
 struct KeyFacts {
-  std::string path;      ///< dotted
+  std::string path;      ///< dotted; `layers[].units` inside a list
   std::string type;      ///< integer, number, boolean, text, choice, ...
   std::string range;     ///< e.g. ">= 1", "in (0, 1]", "" = any
   std::string fallback;  ///< as YAML; "required" where there is none
@@ -19,16 +19,23 @@ struct KeyFacts {
   std::string help;
   std::vector<std::string> choices;
   std::vector<std::string> aliases;
-  std::string kind;  ///< set when the key belongs to one kind only
+  std::string kind;  ///< of the part, `sequential/dense` of a part in it
 };
 
 /// Owns one config from its files to its canonical form.
 ///
 /// Order: files in the order given, each preceded by its `defaults:` files
-/// (later wins, key by key; looked for beside the file and in `configs/`),
+/// (later wins, key by key; looked for beside the file, then in the folders
+/// `configs` beside and above it, then in that of the working directory),
 /// then overrides `key.path=value` (value is YAML flow syntax), `+key=value`
 /// (add), `~key` (delete), then interpolation `${path.to.key}` and
-/// `${env:NAME,default}`.
+/// `${env:NAME,default}`; `$${` stands for `${`.
+///
+/// A mapping whose `name` differs from that of an earlier layer replaces it as
+/// a whole, because the keys of one kind mean nothing to another.
+///
+/// The document itself reads the top-level keys `defaults` and
+/// `schema_version` (1).
 class Document {
  public:
   /// Reads files and overrides. Throws: ConfigError when a file is missing or

@@ -126,6 +126,13 @@ class Interpolator {
                 std::to_string(kMostValues) + " values");
       return;
     }
+    if (copy.Depth() > kDeepestCopy) {
+      Break(value,
+            path,
+            "'" + value.text + "' refers to more than " +
+                std::to_string(kDeepestCopy) + " levels");
+      return;
+    }
     copy.place = value.place;
     value = std::move(copy);
   }

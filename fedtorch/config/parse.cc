@@ -95,6 +95,13 @@ class Builder final : public YAML::EventHandler {
     }
     Value value = found->second;
     CountValues(value.Count(), mark);
+    if (value.Depth() > kDeepestCopy) {
+      throw core::ConfigError({core::Problem{
+          PlaceOf(mark),
+          "",
+          "an alias of more than " + std::to_string(kDeepestCopy) + " levels",
+          ""}});
+    }
     value.place = PlaceOf(mark);
     Finish(std::move(value), 0, true);
   }

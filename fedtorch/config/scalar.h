@@ -36,6 +36,7 @@ std::string BooleanHint(std::string_view text);
 /// Formats a number in the shortest form that reads back to the same bits.
 std::string FormatReal(double value);
 
+/// Tells whether a range holds a value; none holds an infinite one or NaN.
 bool Contains(const IntRange& range, std::int64_t value);
 bool Contains(const RealRange& range, double value);
 /// Formats a range: ">= 1", "in (0, 1]", "" when everything is allowed.

@@ -24,11 +24,13 @@ struct Key {
   std::vector<std::string_view> aliases = {};  ///< foreign names, accepted
 };
 
+/// Bounds an integer; both ends are allowed.
 struct IntRange {
   std::int64_t min = std::numeric_limits<std::int64_t>::min();
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
 };
 
+/// Bounds a number; an end is allowed unless it is open.
 struct RealRange {
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();

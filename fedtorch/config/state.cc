@@ -131,7 +131,11 @@ std::vector<Scalar> DocumentState::Read(int index, AskedKey key) {
   }
   const Value::Entry* given = FindGiven(index, key);
   if (given != nullptr) {
-    if (auto read = Convert(path, key, given->value)) result = *read;
+    if (auto read = Convert(path, key, given->value)) {
+      result = *read;
+    } else {
+      misread_.insert(path);
+    }
   } else if (!IsMuted(index) && !key.fallback) {
     ReportMissing(index, key.name, DescribeExpected(key));
   } else if (!IsMuted(index) && !AcceptsFallback(key)) {
@@ -263,6 +267,7 @@ void DocumentState::ReportMissing(int index,
   } else if (opened.given && opened.parent >= 0) {
     message += ", in the section that begins here";
   }
+  misread_.insert(JoinPath(opened.path, name));
   Report(opened.place, JoinPath(opened.path, name), message);
 }
 
@@ -272,9 +277,7 @@ void DocumentState::Fail(int index,
   const OpenedSection& opened = section(index);
   if (recording || IsMuted(index)) return;
   const std::string path = JoinPath(opened.path, name);
-  for (const core::Problem& problem : problems) {
-    if (problem.path == path) return;
-  }
+  if (misread_.contains(path)) return;
   core::Place place = opened.place;
   if (opened.value != nullptr) {
     const AskedKey* key = FindKey(opened.keys, name);
@@ -286,6 +289,7 @@ void DocumentState::Fail(int index,
         best = &entry;
       }
     }
+    if (best != nullptr && best->value.broken) return;
     if (best != nullptr) place = best->value.place;
   }
   Report(place, path, message);

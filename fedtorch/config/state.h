@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -142,6 +143,7 @@ class DocumentState : public std::enable_shared_from_this<DocumentState> {
   std::string AdviseOnUnknownKey(int section, const std::string& key) const;
 
   std::deque<OpenedSection> sections_;  // references stay valid
+  std::set<std::string> misread_;       // paths of keys with a problem
 };
 
 }  // namespace fedtorch::config

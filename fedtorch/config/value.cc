@@ -64,6 +64,15 @@ std::size_t Value::Count() const {
   return count;
 }
 
+std::size_t Value::Depth() const {
+  std::size_t deepest = 0;
+  for (const Value& item : items) deepest = std::max(deepest, item.Depth());
+  for (const Entry& entry : entries) {
+    deepest = std::max(deepest, entry.value.Depth());
+  }
+  return deepest + 1;
+}
+
 std::string Value::Describe() const {
   switch (type) {
     case Type::kNull:

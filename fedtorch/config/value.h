@@ -36,6 +36,8 @@ struct Value {
   bool HasBroken() const;
   /// Counts the values in this one, itself included.
   std::size_t Count() const;
+  /// Counts the levels of lists and mappings in this value; 1 for a scalar.
+  std::size_t Depth() const;
   /// Describes the value for a message: 'text', a list, a mapping, nothing.
   std::string Describe() const;
 
@@ -43,6 +45,7 @@ struct Value {
   static Value Mapping(core::Place place);
 };
 
+/// Holds one key of a mapping with its value.
 struct Value::Entry {
   std::string key;
   core::Place place;  ///< of the key
@@ -54,6 +57,7 @@ struct Value::Entry {
 /// Limits what aliases and interpolation may expand to, so that a small file
 /// cannot fill the memory.
 inline constexpr std::size_t kMostValues = 100'000;
+inline constexpr std::size_t kDeepestCopy = 64;
 
 /// Keeps the text that was read, for messages.
 class Sources {

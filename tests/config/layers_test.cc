@@ -214,6 +214,20 @@ TEST_F(Layers, StopsAliasesThatGrowWithoutEnd) {
               HasSubstr("expands to more than 100000 values"));
 }
 
+TEST_F(Layers, RefusesNestingThatCouldFillTheStack) {
+  EXPECT_THAT(Read({Write("a.yaml", "a: " + std::string(100'000, '['))}),
+              HasSubstr("a.yaml:1:"));
+  std::string text;
+  for (int i = 0; i < 200; ++i) {
+    text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " " +
+            std::string(30, '[') +
+            (i == 0 ? "1" : "*a" + std::to_string(i - 1)) +
+            std::string(30, ']') + "\n";
+  }
+  EXPECT_THAT(Read({Write("b.yaml", text)}),
+              HasSubstr("an alias of more than 64 levels"));
+}
+
 TEST_F(Layers, ReadsTheVersionOfTheLayout) {
   EXPECT_EQ(Read({Write("a.yaml", "schema_version: 1\n")}),
             Resolved(0, 0, 32, "sgd", "0.1"));

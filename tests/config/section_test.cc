@@ -132,6 +132,20 @@ TEST(Section, PutsFailuresAtTheKeyOrTheSection) {
                           "3:10 s.wrong: expected an integer, got 'x'"));
 }
 
+TEST(Section, KeepsAllFailuresOfAKeyThatIsRightByItself) {
+  EXPECT_THAT(ProblemsIn("words: [a, b]\nbad: [1, x]\n",
+                         [](Section& root) {
+                           root.Texts({.name = "words"}, std::nullopt);
+                           root.Ints({.name = "bad"}, std::nullopt);
+                           root.Fail("words", "a is not known");
+                           root.Fail("words", "b is not known");
+                           root.Fail("bad", "is too short");
+                         }),
+              ElementsAre("1:1 words: a is not known",
+                          "1:1 words: b is not known",
+                          "2:10 bad.1: expected an integer, got 'x'"));
+}
+
 TEST(Section, ReadsAliasesAndNotesThemOnce) {
   Document document =
       Document::FromText("federation: {comm_round: 7}", "test.yml");
