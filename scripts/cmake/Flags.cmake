@@ -47,6 +47,7 @@ if(FEDTORCH_SANITIZE)
   if(FEDTORCH_SANITIZE STREQUAL "thread")
     # std::atomic_thread_fence of a system header is reported by -Wtsan.
     add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
+    include_directories(BEFORE "${PROJECT_SOURCE_DIR}/scripts/sanitizers/thread")
   endif()
 endif()
 
