@@ -26,6 +26,7 @@ struct UpdateTable {
   }
 };
 
+/// Holds what a rule makes of the updates of a round.
 struct Result {
   std::vector<double> vector;      ///< [d]
   std::vector<std::int64_t> kept;  ///< rows that entered, where rows are chosen
@@ -48,6 +49,7 @@ class Aggregator {
   virtual Result Aggregate(const UpdateTable& table) const = 0;
 };
 
+/// Describes a kind; the name is the file stem in kinds/.
 struct Kind {
   std::string_view name;
   std::string_view summary;
@@ -57,6 +59,9 @@ struct Kind {
   std::unique_ptr<Aggregator> (*make)(config::Section&);
 };
 
+/// Returns all kinds: those of the folder in alphabetical order, then those
+/// added by `Use`. Call that before a config is read; it throws Bug when the
+/// name is taken. The other two are the generated table of the folder.
 std::span<const Kind* const> AllKinds();
 void Use(const Kind& kind);
 std::span<const Kind* const> Kinds();

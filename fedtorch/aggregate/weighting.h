@@ -15,6 +15,7 @@ enum class Weighting {
   kUnbiased,  ///< p_i * multiplicity / E[multiplicity], not renormalised
 };
 
+/// Holds what decides the weight of one update.
 struct Weighed {
   std::int64_t samples = 0;
   std::int64_t multiplicity = 1;
@@ -28,6 +29,7 @@ struct Weighed {
 std::vector<double> Weights(Weighting weighting,
                             std::span<const Weighed> updates);
 
+/// Returns the word of a config for a weighting.
 std::string_view ToText(Weighting weighting);
 /// Reads "samples", "uniform" or "unbiased"; nullopt for anything else.
 std::optional<Weighting> ParseWeighting(std::string_view text);

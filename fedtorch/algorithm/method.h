@@ -80,8 +80,6 @@ class Method {
   virtual aggregate::Weighting default_weighting() const {
     return aggregate::Weighting::kSamples;
   }
-  /// True when one full-batch gradient replaces the local loop (fedsgd).
-  virtual bool full_gradient_only() const { return false; }
 
   /// Sizes the server state; called once, before the first round.
   virtual void Start(std::size_t dimension) { (void)dimension; }
@@ -107,6 +105,7 @@ class MethodOf : public Method {
   }
 };
 
+/// Describes a kind; the name is the file stem in kinds/.
 struct Kind {
   std::string_view name;
   std::string_view summary;
@@ -114,6 +113,9 @@ struct Kind {
   std::unique_ptr<Method> (*make)(config::Section&);
 };
 
+/// Returns all kinds: those of the folder in alphabetical order, then those
+/// added by `Use`. Call that before a config is read; it throws Bug when the
+/// name is taken. The other two are the generated table of the folder.
 std::span<const Kind* const> AllKinds();
 void Use(const Kind& kind);
 std::span<const Kind* const> Kinds();

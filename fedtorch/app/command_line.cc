@@ -1,15 +1,16 @@
-#include <CLI/CLI.hpp>
-#include <algorithm>
-#include <functional>
-#include <iostream>
-#include <new>
-
 #include "fedtorch/app/app.h"
 #include "fedtorch/app/commands.h"
 #include "fedtorch/app/completion.h"
 #include "fedtorch/app/load.h"
 #include "fedtorch/core/errors.h"
 #include "fedtorch/version.h"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <iostream>
+#include <new>
 
 namespace fedtorch::app {
 namespace {
@@ -37,19 +38,21 @@ void AddFormat(CLI::App* app, Format* format) {
 }
 
 void AddSource(CLI::App* app, ConfigSource* source, bool required) {
-  auto* files = app->add_option("-c,--config", source->files,
+  auto* files = app->add_option("-c,--config",
+                                source->files,
                                 "Config file; given twice, the later wins")
                     ->type_name("FILE")
                     ->allow_extra_args(false);
   if (required) files->required();
-  app->add_option("overrides", source->overrides,
+  app->add_option("overrides",
+                  source->overrides,
                   "key.path=value, +key=value (new), ~key (removed)")
       ->type_name("KEY=VALUE");
 }
 
 void AddProgress(CLI::App* app, std::string* progress, bool* quiet) {
-  app->add_option("--progress", *progress,
-                  "Progress on stderr: auto, bar, plain, none")
+  app->add_option(
+         "--progress", *progress, "Progress on stderr: auto, bar, plain, none")
       ->check(CLI::IsMember({"auto", "bar", "plain", "none"}))
       ->type_name("MODE");
   app->add_flag("-q,--quiet", *quiet, "No progress, no summary");
@@ -58,24 +61,27 @@ void AddProgress(CLI::App* app, std::string* progress, bool* quiet) {
 void BuildRun(CLI::App* app, Parsed* parsed) {
   RunOptions& options = parsed->run;
   AddSource(app, &options.source, true);
-  app->add_option("-o,--output", options.output_dir,
+  app->add_option("-o,--output",
+                  options.output_dir,
                   "Folder of run directories (output.dir)")
       ->type_name("DIR");
   app->add_option("--name", options.name, "Name of the experiment (name)")
       ->type_name("NAME");
-  app->add_option("--seed", options.seed, "Master seed (seed)")
-      ->type_name("N");
+  app->add_option("--seed", options.seed, "Master seed (seed)")->type_name("N");
   app->add_option("--threads", options.threads, "Workers (runtime.threads)")
       ->type_name("N");
-  app->add_option("--resume", options.resume,
+  app->add_option("--resume",
+                  options.resume,
                   "auto: continue the newest unfinished run of this config; "
                   "never; or a run directory")
       ->expected(0, 1)
       ->default_str("auto")
       ->type_name("auto|never|DIR");
-  app->add_flag("--dry-run", options.dry_run,
+  app->add_flag("--dry-run",
+                options.dry_run,
                 "Print the plan with estimates; train and write nothing");
-  app->add_option("--print-config,--cfg", options.print_config,
+  app->add_option("--print-config,--cfg",
+                  options.print_config,
                   "Print the resolved config and stop")
       ->expected(0, 1)
       ->default_str("yaml")
@@ -83,9 +89,8 @@ void BuildRun(CLI::App* app, Parsed* parsed) {
       ->type_name("yaml|json");
   AddProgress(app, &options.progress, &options.quiet);
   AddFormat(app, &options.format);
-  app->final_callback([parsed] {
-    parsed->action = [parsed] { return Run(parsed->run); };
-  });
+  app->final_callback(
+      [parsed] { parsed->action = [parsed] { return Run(parsed->run); }; });
 }
 
 void BuildOthers(CLI::App* app, Parsed* parsed) {
@@ -93,8 +98,9 @@ void BuildOthers(CLI::App* app, Parsed* parsed) {
   resume->add_option("directory", parsed->resume.directory, "Run directory")
       ->type_name("DIR")
       ->required();
-  resume->add_option("--rounds", parsed->resume.rounds,
-                     "New total number of rounds")
+  resume
+      ->add_option(
+          "--rounds", parsed->resume.rounds, "New total number of rounds")
       ->type_name("N");
   resume->add_option("--threads", parsed->resume.threads, "Workers")
       ->type_name("N");
@@ -107,7 +113,8 @@ void BuildOthers(CLI::App* app, Parsed* parsed) {
   auto* validate = app->add_subcommand(
       "validate", "Report every problem of a config at once");
   AddSource(validate, &parsed->validate.source, true);
-  validate->add_flag("--deep", parsed->validate.deep,
+  validate->add_flag("--deep",
+                     parsed->validate.deep,
                      "Also read the data, build the model, take a step");
   AddFormat(validate, &parsed->validate.format);
   validate->final_callback([parsed] {
@@ -115,21 +122,22 @@ void BuildOthers(CLI::App* app, Parsed* parsed) {
   });
 
   auto* list = app->add_subcommand("list", "List kinds or runs");
-  list->add_option("what", parsed->list.what,
+  list->add_option("what",
+                   parsed->list.what,
                    "datasets, partitions, models, selections, algorithms, "
                    "aggregators, optimizers or runs")
       ->type_name("WHAT");
   list->add_option("--dir", parsed->list.runs_dir, "Where runs are")
       ->type_name("DIR");
   AddFormat(list, &parsed->list.format);
-  list->final_callback([parsed] {
-    parsed->action = [parsed] { return List(parsed->list); };
-  });
+  list->final_callback(
+      [parsed] { parsed->action = [parsed] { return List(parsed->list); }; });
 
   auto* describe = app->add_subcommand(
       "describe", "Describe a kind, or a config's data or model, or a run");
-  describe->add_option("what", parsed->describe.what,
-                       "Name of a kind, data, model, or run")
+  describe
+      ->add_option(
+          "what", parsed->describe.what, "Name of a kind, data, model, or run")
       ->type_name("WHAT")
       ->required();
   AddSource(describe, &parsed->describe.source, false);
@@ -151,7 +159,8 @@ void BuildOthers(CLI::App* app, Parsed* parsed) {
 
   auto* schema = app->add_subcommand(
       "schema", "Print the JSON Schema of a config, for editors");
-  schema->add_flag("--markdown", parsed->schema_markdown,
+  schema->add_flag("--markdown",
+                   parsed->schema_markdown,
                    "Print the reference of all keys instead");
   schema->final_callback([parsed] {
     parsed->action = [parsed] { return PrintSchema(parsed->schema_markdown); };
@@ -207,17 +216,19 @@ void CheckOverrides(const ConfigSource& source) {
 }
 
 int Dispatch(std::vector<std::string> words) {
-  CLI::App app("fedrun: simulates federated learning from one YAML file.\n"
-               "Short form: fedrun --config FILE [key=value ...]",
-               "fedrun");
+  CLI::App app(
+      "fedrun: simulates federated learning from one YAML file.\n"
+      "Short form: fedrun --config FILE [key=value ...]",
+      "fedrun");
   app.set_version_flag("--version", "fedtorch " FEDTORCH_VERSION);
   Parsed parsed;
   auto* run = app.add_subcommand("run", "Train a federation");
   BuildRun(run, &parsed);
   BuildOthers(&app, &parsed);
-  app.footer("Exit codes: 0 ok, 1 run failed, 2 usage or config, 3 diverged, "
-             "4 data missing or corrupt, 70 internal, 75 stopped with a "
-             "checkpoint, 130 interrupted.");
+  app.footer(
+      "Exit codes: 0 ok, 1 run failed, 2 usage or config, 3 diverged, "
+      "4 data missing or corrupt, 70 internal, 75 stopped with a "
+      "checkpoint, 130 interrupted.");
   std::vector<std::string> names;
   for (CLI::App* command : app.get_subcommands({})) {
     command->allow_extras();
@@ -252,8 +263,7 @@ int Dispatch(std::vector<std::string> words) {
     for (const CLI::App* command : app.get_subcommands()) {
       RefuseExtras(*command);
     }
-    throw core::ConfigError(std::string(error.what()) +
-                            "; see fedrun --help");
+    throw core::ConfigError(std::string(error.what()) + "; see fedrun --help");
   }
   for (const CLI::App* command : app.get_subcommands()) {
     RefuseExtras(*command);

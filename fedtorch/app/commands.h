@@ -17,6 +17,7 @@ struct ConfigSource {
   std::vector<std::string> overrides;  ///< key=value, +key=value, ~key
 };
 
+/// Holds the options of `fedrun run`.
 struct RunOptions {
   ConfigSource source;
   std::string output_dir;  ///< -o, short for output.dir=...
@@ -25,16 +26,17 @@ struct RunOptions {
   std::optional<std::int64_t> threads;
   std::string resume = "never";  ///< never, auto, or a run directory
   bool dry_run = false;
-  std::string print_config;      ///< "", yaml or json
+  std::string print_config;  ///< "", yaml or json
   std::string progress = "auto";
   bool quiet = false;
   Format format = Format::kText;
   std::vector<std::string> command_line;  ///< for the manifest
 };
 
+/// Holds the options of `fedrun resume`.
 struct ResumeOptions {
   std::filesystem::path directory;
-  std::optional<std::int64_t> rounds;   ///< a new total
+  std::optional<std::int64_t> rounds;  ///< a new total
   std::optional<std::int64_t> threads;
   std::string progress = "auto";
   bool quiet = false;
@@ -42,27 +44,30 @@ struct ResumeOptions {
   std::vector<std::string> command_line;
 };
 
+/// Holds the options of `fedrun validate`.
 struct ValidateOptions {
   ConfigSource source;
   bool deep = false;
   Format format = Format::kText;
 };
 
+/// Holds the options of `fedrun list`.
 struct ListOptions {
   std::string what;  ///< a room or "runs"; "" = everything
   std::filesystem::path runs_dir = "runs";
   Format format = Format::kText;
 };
 
+/// Holds the options of `fedrun describe`.
 struct DescribeOptions {
-  std::string what;  ///< data, model, run or the name of a kind
+  std::string what;    ///< data, model, run or the name of a kind
   std::string target;  ///< the directory of `describe run`
   ConfigSource source;
   Format format = Format::kText;
 };
 
-// Each command returns the exit code of the process and may throw the types of
-// core/errors.h, which `RunMain` turns into messages and codes.
+/// Each command returns the exit code of the process and may throw the types of
+/// core/errors.h, which `RunMain` turns into messages and codes.
 int Run(const RunOptions& options);
 int Resume(const ResumeOptions& options);
 int Validate(const ValidateOptions& options);

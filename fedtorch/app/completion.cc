@@ -1,10 +1,11 @@
 #include "fedtorch/app/completion.h"
 
+#include "fedtorch/app/kind_rows.h"
+
 #include <CLI/CLI.hpp>
+
 #include <string>
 #include <vector>
-
-#include "fedtorch/app/kind_rows.h"
 
 namespace fedtorch::app {
 namespace {
@@ -65,7 +66,9 @@ std::string Bash(const CLI::App& app) {
          "_fedrun() {\n"
          "  local current=${COMP_WORDS[COMP_CWORD]}\n"
          "  local previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-         "  local words=\"" + commands + " --config --help --version\"\n"
+         "  local words=\"" +
+         commands +
+         " --config --help --version\"\n"
          "  case $previous in\n"
          "    -c|--config) COMPREPLY=($(compgen -f -- \"$current\")); return "
          ";;\n"
@@ -76,7 +79,8 @@ std::string Bash(const CLI::App& app) {
          "    --progress) COMPREPLY=($(compgen -W 'auto bar plain none' -- "
          "\"$current\")); return ;;\n"
          "  esac\n"
-         "  case ${COMP_WORDS[1]} in\n" + cases +
+         "  case ${COMP_WORDS[1]} in\n" +
+         cases +
          "  esac\n"
          "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
          "}\n"
@@ -87,13 +91,13 @@ std::string Fish(const CLI::App& app) {
   std::string text = "# fish completion of fedrun\n";
   for (const CLI::App* command : app.get_subcommands({})) {
     const std::string name = command->get_name();
-    text += "complete -c fedrun -n __fish_use_subcommand -a " + name +
-            " -d '" + command->get_description() + "'\n";
+    text += "complete -c fedrun -n __fish_use_subcommand -a " + name + " -d '" +
+            command->get_description() + "'\n";
     const std::string condition =
         " -n '__fish_seen_subcommand_from " + name + "'";
     for (const std::string& option : OptionNames(*command)) {
-      text += "complete -c fedrun" + condition + " -l " + option.substr(2) +
-              "\n";
+      text +=
+          "complete -c fedrun" + condition + " -l " + option.substr(2) + "\n";
     }
     const std::vector<std::string> words = Words(name);
     if (!words.empty()) {

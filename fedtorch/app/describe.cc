@@ -1,11 +1,3 @@
-#include <unistd.h>
-
-#include <fstream>
-#include <iomanip>
-#include <iostream>
-#include <nlohmann/json.hpp>
-#include <sstream>
-
 #include "fedtorch/app/commands.h"
 #include "fedtorch/app/kind_rows.h"
 #include "fedtorch/app/load.h"
@@ -14,6 +6,14 @@
 #include "fedtorch/partition/skew.h"
 #include "fedtorch/record/terminal.h"
 #include "fedtorch/round/world.h"
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
 
 namespace fedtorch::app {
 namespace {
@@ -46,18 +46,17 @@ int DescribeData(const DescribeOptions& options) {
   const partition::Skew skew =
       partition::MeasureSkew(world.split.shards, train);
   if (options.format == Format::kJson) {
-    Json json{{"dataset", train.name},
-              {"train_samples", train.size()},
-              {"test_samples",
-               world.corpus.test ? world.corpus.test->size() : 0},
-              {"sample_shape", train.shape},
-              {"classes", train.num_classes},
-              {"memory_bytes", train.memory_bytes()},
-              {"clients", world.num_clients()},
-              {"unassigned", world.split.unassigned},
-              {"partition_hash",
-               partition::PartitionHash(world.split.shards)},
-              {"skew", SkewJson(skew)}};
+    Json json{
+        {"dataset", train.name},
+        {"train_samples", train.size()},
+        {"test_samples", world.corpus.test ? world.corpus.test->size() : 0},
+        {"sample_shape", train.shape},
+        {"classes", train.num_classes},
+        {"memory_bytes", train.memory_bytes()},
+        {"clients", world.num_clients()},
+        {"unassigned", world.split.unassigned},
+        {"partition_hash", partition::PartitionHash(world.split.shards)},
+        {"skew", SkewJson(skew)}};
     Json files = Json::array();
     for (const auto& file : world.corpus.files) {
       files.push_back({{"path", file.path.string()}, {"sha256", file.sha256}});
@@ -80,8 +79,8 @@ int DescribeData(const DescribeOptions& options) {
             << ", coefficient of variation " << skew.size_cv << '\n';
   if (train.target_length == 1) {
     std::cout << "classes per client   present " << skew.classes_present
-              << ", effective " << skew.effective_classes
-              << ", largest share " << skew.top_class_share << '\n'
+              << ", effective " << skew.effective_classes << ", largest share "
+              << skew.top_class_share << '\n'
               << "distance to global   total variation " << skew.tv_to_global
               << "\n\n"
               << partition::HeatMap(
@@ -93,8 +92,8 @@ int DescribeData(const DescribeOptions& options) {
 
 int DescribeModel(const DescribeOptions& options) {
   const Loaded loaded = Load(options.source);
-  const data::Corpus corpus = loaded.experiment.reader->Load(
-      loaded.experiment.seed);
+  const data::Corpus corpus =
+      loaded.experiment.reader->Load(loaded.experiment.seed);
   const model::Network network =
       loaded.experiment.model.Build(round::InputOf(corpus.train));
   if (options.format == Format::kJson) {
@@ -113,13 +112,13 @@ int DescribeModel(const DescribeOptions& options) {
                       {"macs_forward", network.macs()},
                       {"flops_forward", 2 * network.macs()},
                       {"flops_train_step", network.train_flops()},
-                      {"initializer",
-                       model::ToText(network.initializer())}}
+                      {"initializer", model::ToText(network.initializer())}}
                      .dump(2)
               << '\n';
     return 0;
   }
-  const auto row = [](const std::string& name, const std::string& output,
+  const auto row = [](const std::string& name,
+                      const std::string& output,
                       const std::string& parameters,
                       const std::string& macs) {
     std::cout << std::left << std::setw(22) << name << std::setw(14) << output
@@ -129,10 +128,14 @@ int DescribeModel(const DescribeOptions& options) {
   row("layer", "output", "parameters", "MAC/sample");
   row("input", ShapeText(network.input().shape), "", "");
   for (const model::LayerReport& layer : network.report()) {
-    row(layer.name, ShapeText(layer.output), std::to_string(layer.parameters),
+    row(layer.name,
+        ShapeText(layer.output),
+        std::to_string(layer.parameters),
         std::to_string(layer.macs));
   }
-  row("total", "", std::to_string(network.num_parameters()),
+  row("total",
+      "",
+      std::to_string(network.num_parameters()),
       std::to_string(network.macs()));
   std::cout << std::fixed << std::setprecision(3) << "\nforward "
             << 2.0 * static_cast<double>(network.macs()) * 1e-6

@@ -1,3 +1,9 @@
+#include "fedtorch/app/commands.h"
+#include "fedtorch/engine/session.h"
+#include "fedtorch/record/manifest.h"
+
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -5,14 +11,9 @@
 #include <fstream>
 #include <iomanip>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
-
-#include "fedtorch/app/commands.h"
-#include "fedtorch/engine/session.h"
-#include "fedtorch/record/manifest.h"
 
 namespace fedtorch::app {
 namespace {
@@ -60,8 +61,7 @@ Json Gpus() {
   Json list = Json::array();
   const std::filesystem::path root = "/proc/driver/nvidia/gpus";
   std::error_code ignored;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(root, ignored)) {
+  for (const auto& entry : std::filesystem::directory_iterator(root, ignored)) {
     std::ifstream file(entry.path() / "information");
     std::string line;
     while (std::getline(file, line)) {
@@ -75,8 +75,8 @@ Json Gpus() {
 }
 
 std::string Launcher() {
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS",
-                           "WORLD_SIZE"}) {
+  for (const char* name :
+       {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS", "WORLD_SIZE"}) {
     if (const char* value = std::getenv(name)) {
       return std::string(name) + "=" + value;
     }
@@ -134,23 +134,25 @@ int Doctor(Format format) {
     text << std::fixed << std::setprecision(1) << value;
     return text.str();
   };
-  row("fedtorch", build.version + " (" + build.revision +
-                      (build.modified ? ", modified, " : ", ") + build.type +
-                      ")");
+  row("fedtorch",
+      build.version + " (" + build.revision +
+          (build.modified ? ", modified, " : ", ") + build.type + ")");
   row("compiler", build.compiler);
   row("LibTorch", library.version);
   row("math library", FirstLine(library.configuration, "Math Kernel"));
-  row("oneDNN", library.onednn ? FirstLine(library.configuration, "oneDNN") +
-                                     FirstLine(library.configuration, "MKL-DNN")
-                               : "absent");
-  row("processor", host.cpu_model + ", " + std::to_string(host.cores) + " cores");
+  row("oneDNN",
+      library.onednn ? FirstLine(library.configuration, "oneDNN") +
+                           FirstLine(library.configuration, "MKL-DNN")
+                     : "absent");
+  row("processor",
+      host.cpu_model + ", " + std::to_string(host.cores) + " cores");
   row("instruction set", library.cpu_capability + " (LibTorch)");
-  row("sgemm, one core", number(sgemm) + " GFLOP/s, " +
-                             number(100.0 * sgemm / peak) +
-                             " % of the core's " + number(peak) +
-                             " GFLOP/s");
-  row("GPU", gpus.empty() ? "none found (no NVIDIA driver)"
-                          : gpus.dump() + " (this version trains on the CPU)");
+  row("sgemm, one core",
+      number(sgemm) + " GFLOP/s, " + number(100.0 * sgemm / peak) +
+          " % of the core's " + number(peak) + " GFLOP/s");
+  row("GPU",
+      gpus.empty() ? "none found (no NVIDIA driver)"
+                   : gpus.dump() + " (this version trains on the CPU)");
   row("launcher", Launcher());
   row("MPI", "not built in; one process uses all cores of one machine");
   if (slow) {

@@ -12,13 +12,18 @@ namespace fedtorch::app {
 namespace {
 
 template <class K>
-void Append(std::string_view room, std::string_view key,
-            std::span<const K* const> kinds, std::vector<KindRow>* rows) {
+void Append(std::string_view room,
+            std::string_view key,
+            std::span<const K* const> kinds,
+            std::vector<KindRow>* rows) {
   for (const K* kind : kinds) {
-    rows->push_back({room, key, kind->name, kind->summary, kind->source,
-                     [kind](config::Section& section) {
-                       kind->make(section);
-                     }});
+    rows->push_back(
+        {room,
+         key,
+         kind->name,
+         kind->summary,
+         kind->source,
+         [kind](config::Section& section) { kind->make(section); }});
   }
 }
 
@@ -29,8 +34,8 @@ std::vector<KindRow> AllKindRows() {
   Append("datasets", "data.dataset", data::AllKinds(), &rows);
   Append("partitions", "data.partition", partition::AllKinds(), &rows);
   Append("models", "model", model::AllKinds(), &rows);
-  Append("selections", "federation.selection", fleet::select::AllKinds(),
-         &rows);
+  Append(
+      "selections", "federation.selection", fleet::select::AllKinds(), &rows);
   Append("algorithms", "algorithm", algorithm::AllKinds(), &rows);
   Append("aggregators", "server.aggregator", aggregate::AllKinds(), &rows);
   Append("optimizers", "server.optimizer", server::AllKinds(), &rows);

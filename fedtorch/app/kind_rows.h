@@ -1,18 +1,18 @@
 #pragma once
 
+#include "fedtorch/config/section.h"
+
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "fedtorch/config/section.h"
-
 namespace fedtorch::app {
 
 /// Describes one kind of any room, for `list` and `describe`.
 struct KindRow {
-  std::string_view room;     ///< as users say it: datasets, partitions, ...
-  std::string_view key;      ///< where a config names it
+  std::string_view room;  ///< as users say it: datasets, partitions, ...
+  std::string_view key;   ///< where a config names it
   std::string_view name;
   std::string_view summary;
   std::string_view source;

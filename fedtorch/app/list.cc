@@ -1,14 +1,15 @@
+#include "fedtorch/app/commands.h"
+#include "fedtorch/app/kind_rows.h"
+#include "fedtorch/app/load.h"
+#include "fedtorch/core/errors.h"
+
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
-#include <nlohmann/json.hpp>
-
-#include "fedtorch/app/commands.h"
-#include "fedtorch/app/kind_rows.h"
-#include "fedtorch/app/load.h"
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::app {
 namespace {
@@ -50,9 +51,8 @@ int ListRuns(const std::filesystem::path& directory, Format format) {
     std::cout << "no runs in " << directory.string() << '\n';
   }
   for (const Json& run : runs) {
-    std::cout << std::left << std::setw(10)
-              << run["state"].get<std::string>() << " round "
-              << std::setw(6) << run["round"].dump() << ' '
+    std::cout << std::left << std::setw(10) << run["state"].get<std::string>()
+              << " round " << std::setw(6) << run["round"].dump() << ' '
               << run["directory"].get<std::string>() << '\n';
   }
   return 0;

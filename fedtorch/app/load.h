@@ -1,10 +1,10 @@
 #pragma once
 
-#include <string>
-
 #include "fedtorch/app/commands.h"
 #include "fedtorch/config/document.h"
 #include "fedtorch/round/experiment.h"
+
+#include <string>
 
 namespace fedtorch::app {
 

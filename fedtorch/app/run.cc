@@ -1,15 +1,16 @@
-#include <unistd.h>
-
-#include <iomanip>
-#include <iostream>
-#include <nlohmann/json.hpp>
+#include "fedtorch/round/run.h"
 
 #include "fedtorch/app/commands.h"
 #include "fedtorch/app/load.h"
 #include "fedtorch/core/errors.h"
 #include "fedtorch/record/run_directory.h"
 #include "fedtorch/round/rehearsal.h"
-#include "fedtorch/round/run.h"
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include <iomanip>
+#include <iostream>
 
 namespace fedtorch::app {
 namespace {
@@ -58,15 +59,15 @@ int PrintPlan(round::Experiment& experiment, Format format) {
     std::cout << json.dump(2) << '\n';
     return 0;
   }
-  std::cout << std::fixed << std::setprecision(1)
-            << plan.cohort << " of " << plan.num_clients << " clients in each of "
-            << experiment.rounds << " rounds: " << plan.client_updates
-            << " client updates, about " << plan.client_steps
-            << " optimiser steps\nmodel       " << plan.parameters
-            << " parameters\nsent        " << megabytes(plan.up_bytes)
-            << " MB up, " << megabytes(plan.down_bytes)
-            << " MB down\nmemory      " << megabytes(plan.data_bytes)
-            << " MB of samples, up to " << megabytes(plan.state_bytes)
+  std::cout << std::fixed << std::setprecision(1) << plan.cohort << " of "
+            << plan.num_clients << " clients in each of " << experiment.rounds
+            << " rounds: " << plan.client_updates << " client updates, about "
+            << plan.client_steps << " optimiser steps\nmodel       "
+            << plan.parameters << " parameters\nsent        "
+            << megabytes(plan.up_bytes) << " MB up, "
+            << megabytes(plan.down_bytes) << " MB down\nmemory      "
+            << megabytes(plan.data_bytes) << " MB of samples, up to "
+            << megabytes(plan.state_bytes)
             << " MB of client state\ntraining    about " << plan.train_seconds
             << " s (" << std::setprecision(3) << 1e3 * plan.seconds_per_step
             << " ms a step on one core; evaluation not included)\n";
@@ -85,9 +86,11 @@ void PrintResult(const round::RunResult& result, Format format, bool quiet) {
   }
   if (quiet) return;
   std::cout << "rounds          " << summary.at("rounds") << '\n';
-  for (const char* name :
-       {"test/accuracy", "test/loss", "test/auc", "test/perplexity",
-        "clients/test/accuracy/weighted_mean"}) {
+  for (const char* name : {"test/accuracy",
+                           "test/loss",
+                           "test/auc",
+                           "test/perplexity",
+                           "clients/test/accuracy/weighted_mean"}) {
     const std::string key = name;
     if (!summary.contains(key + "/last")) continue;
     std::cout << key << ' '
@@ -125,9 +128,10 @@ int Run(const RunOptions& options) {
                          .value_or(record::ProgressMode::kAuto);
   request.quiet = options.quiet;
   if (options.resume == "auto") {
-    request.resume = record::FindUnfinishedRun(
-        loaded.experiment.output_dir, loaded.experiment.name,
-        request.config_hash, loaded.experiment.seed);
+    request.resume = record::FindUnfinishedRun(loaded.experiment.output_dir,
+                                               loaded.experiment.name,
+                                               request.config_hash,
+                                               loaded.experiment.seed);
     if (!request.resume && !options.quiet) {
       std::cerr << "no unfinished run of this config in "
                 << loaded.experiment.output_dir << "; starting a new one\n";

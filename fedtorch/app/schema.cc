@@ -1,8 +1,8 @@
-#include <iostream>
-
 #include "fedtorch/app/commands.h"
 #include "fedtorch/config/document.h"
 #include "fedtorch/round/experiment.h"
+
+#include <iostream>
 
 namespace fedtorch::app {
 

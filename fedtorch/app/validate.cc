@@ -1,10 +1,11 @@
-#include <iostream>
-#include <nlohmann/json.hpp>
-
 #include "fedtorch/app/commands.h"
 #include "fedtorch/app/load.h"
 #include "fedtorch/core/errors.h"
 #include "fedtorch/round/rehearsal.h"
+
+#include <nlohmann/json.hpp>
+
+#include <iostream>
 
 namespace fedtorch::app {
 namespace {
@@ -44,8 +45,8 @@ int Validate(const ValidateOptions& options) {
     return 0;
   } catch (const core::ConfigError& error) {
     if (options.format != Format::kJson) throw;
-    std::cout << Json{{"valid", false}, {"problems", ProblemsJson(error)}}
-                     .dump(2)
+    std::cout << Json{{"valid", false}, {"problems", ProblemsJson(error)}}.dump(
+                     2)
               << '\n';
     return 2;
   }

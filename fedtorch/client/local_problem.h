@@ -23,14 +23,14 @@ struct Correction {
 
 /// Reports one client's local training.
 struct LocalResult {
-  std::int64_t steps = 0;    ///< K_i, optimiser steps taken
-  std::int64_t examples = 0; ///< samples seen, repeats counted
+  std::int64_t steps = 0;     ///< K_i, optimiser steps taken
+  std::int64_t examples = 0;  ///< samples seen, repeats counted
   /// ||a_i||_1: how far the local solver moves against a constant unit
   /// gradient, in units of `lr`. Plain SGD: the number of steps. Momentum,
   /// proximal term and lr schedule inside the round are accounted for.
   double a_norm = 0.0;
-  double lr = 0.0;           ///< the learning rate of this round's first step
-  double loss = 0.0;         ///< mean training loss over all steps, nats
+  double lr = 0.0;    ///< the learning rate of this round's first step
+  double loss = 0.0;  ///< mean training loss over all steps, nats
 };
 
 /// Is one client's learning problem as a method sees it: weights that start at
@@ -49,8 +49,9 @@ class LocalProblem {
   /// weights.
   virtual LocalResult Train(const Correction<Real>& correction) = 0;
   /// Writes the mean gradient over all n_i samples at the current weights,
-  /// which do not move. Dropout is off. Weight decay is not included.
-  virtual void FullGradient(std::span<Real> out) = 0;
+  /// which do not move, and returns the mean loss there, nats. Dropout is off.
+  /// Weight decay is not included.
+  virtual double FullGradient(std::span<Real> out) = 0;
   /// The learning rate of this round, for methods that step by themselves.
   virtual double learning_rate() const = 0;
 };
@@ -59,7 +60,7 @@ class LocalProblem {
 /// `delta` = local - global, never on raw weights.
 template <class Real>
 struct Update {
-  std::vector<Real> delta;                     ///< [d]
+  std::vector<Real> delta;  ///< [d]
   /// Further vectors of the method by name, summed over the admitted clients.
   std::map<std::string, std::vector<Real>> extra;
   /// Per-client vectors to keep; stored only if the update is admitted.

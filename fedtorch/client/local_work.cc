@@ -16,34 +16,41 @@ struct ScheduleKind {
 };
 
 double ReadGamma(Section& section, std::string_view help) {
-  return section.Real({.name = "gamma", .help = help}, std::nullopt,
+  return section.Real({.name = "gamma", .help = help},
+                      std::nullopt,
                       {.min = 0.0, .max = 1.0, .open_min = true});
 }
 
 constexpr ScheduleKind kSchedules[] = {
-    {"constant", "The learning rate never changes.",
+    {"constant",
+     "The learning rate never changes.",
      [](Section&) { return Schedule{}; }},
-    {"exponential", "lr * gamma^(round - 1).",
+    {"exponential",
+     "lr * gamma^(round - 1).",
      [](Section& section) {
        return Schedule{.shape = Schedule::Shape::kExponential,
                        .gamma = ReadGamma(section, "Factor a round.")};
      }},
-    {"step", "lr * gamma^floor((round - 1) / every).",
+    {"step",
+     "lr * gamma^floor((round - 1) / every).",
      [](Section& section) {
        Schedule schedule{.shape = Schedule::Shape::kStep};
-       schedule.every = section.Int(
-           {.name = "every", .help = "Rounds between two drops.",
-            .unit = "rounds"},
-           std::nullopt, {.min = 1});
+       schedule.every = section.Int({.name = "every",
+                                     .help = "Rounds between two drops.",
+                                     .unit = "rounds"},
+                                    std::nullopt,
+                                    {.min = 1});
        schedule.gamma = ReadGamma(section, "Factor a drop.");
        return schedule;
      }},
-    {"cosine", "Half a cosine from lr to final * lr over all rounds.",
+    {"cosine",
+     "Half a cosine from lr to final * lr over all rounds.",
      [](Section& section) {
        Schedule schedule{.shape = Schedule::Shape::kCosine};
        schedule.final = section.Real(
            {.name = "final", .help = "Share of lr left in the last round."},
-           0.0, {.min = 0.0, .max = 1.0});
+           0.0,
+           {.min = 0.0, .max = 1.0});
        return schedule;
      }},
 };
@@ -53,8 +60,10 @@ constexpr ScheduleKind kSchedules[] = {
 double Schedule::Factor(std::int64_t round, std::int64_t rounds) const {
   const auto done = static_cast<double>(round - 1);
   switch (shape) {
-    case Shape::kConstant: return 1.0;
-    case Shape::kExponential: return std::pow(gamma, done);
+    case Shape::kConstant:
+      return 1.0;
+    case Shape::kExponential:
+      return std::pow(gamma, done);
     case Shape::kStep:
       return std::pow(gamma, static_cast<double>((round - 1) / every));
     case Shape::kCosine: {
@@ -70,13 +79,15 @@ double Schedule::Factor(std::int64_t round, std::int64_t rounds) const {
 Schedule Schedule::Read(Section& parent) {
   std::vector<config::KindFacts> facts;
   for (const ScheduleKind& kind : kSchedules) {
-    facts.push_back({kind.name, kind.summary, "",
-                     [&kind](Section& section) { kind.read(section); }});
+    facts.push_back({kind.name, kind.summary, "", [&kind](Section& section) {
+                       kind.read(section);
+                     }});
   }
   const auto chosen = parent.ChooseKind(
       {.name = "lr_schedule",
        .help = "How the learning rate changes from round to round."},
-      facts, "constant");
+      facts,
+      "constant");
   if (!chosen.index) return {};
   return kSchedules[*chosen.index].read(*chosen.section);
 }
@@ -104,41 +115,51 @@ LocalWork LocalWork::Read(Section& parent) {
                  "both; remove one");
   }
   work.epochs = epochs.value_or(1);
-  work.batch_size = section.Int(
-      {.name = "batch_size", .help = "Samples of one step; 0 = all.",
-       .unit = "samples", .aliases = {"local_batch_size"}},
-      32, {.min = 0});
+  work.batch_size = section.Int({.name = "batch_size",
+                                 .help = "Samples of one step; 0 = all.",
+                                 .unit = "samples",
+                                 .aliases = {"local_batch_size"}},
+                                32,
+                                {.min = 0});
   work.keep_last_batch =
       section.Choice(
           {.name = "last_batch",
            .help = "What happens to the short batch at the end of an epoch; "
                    "a client's only batch is always kept."},
-          {"keep", "drop"}, "keep") == "keep";
+          {"keep", "drop"},
+          "keep") == "keep";
   const std::string order = section.Choice(
       {.name = "order",
        .help = "Order of a client's samples: shuffled in each epoch, shuffled "
                "once a round, or as stored."},
-      {"each_epoch", "once", "as_stored"}, "each_epoch");
+      {"each_epoch", "once", "as_stored"},
+      "each_epoch");
   work.order = order == "each_epoch" ? Order::kEachEpoch
                : order == "once"     ? Order::kOnce
                                      : Order::kAsStored;
   const auto read_sgd = [&work](Section& optimizer) {
-    work.lr = optimizer.Real(
-        {.name = "lr", .help = "Learning rate of the first round.",
-         .aliases = {"learning_rate"}},
-        0.1, {.min = 0.0, .open_min = true});
+    work.lr = optimizer.Real({.name = "lr",
+                              .help = "Learning rate of the first round.",
+                              .aliases = {"learning_rate"}},
+                             0.1,
+                             {.min = 0.0, .open_min = true});
     work.momentum = optimizer.Real(
         {.name = "momentum",
          .help = "Heavy-ball momentum; the buffer starts at zero each round."},
-        0.0, {.min = 0.0, .max = 1.0, .open_max = true});
-    work.weight_decay = optimizer.Real(
-        {.name = "weight_decay", .help = "L2 penalty, added to the gradient.",
-         .aliases = {"wd"}},
-        0.0, {.min = 0.0});
+        0.0,
+        {.min = 0.0, .max = 1.0, .open_max = true});
+    work.weight_decay =
+        optimizer.Real({.name = "weight_decay",
+                        .help = "L2 penalty, added to the gradient.",
+                        .aliases = {"wd"}},
+                       0.0,
+                       {.min = 0.0});
   };
   const auto chosen = section.ChooseKind(
       {.name = "optimizer", .help = "The client's optimiser."},
-      {{"sgd", "Stochastic gradient descent.", "Robbins and Monro 1951",
+      {{"sgd",
+        "Stochastic gradient descent.",
+        "Robbins and Monro 1951",
         [&](Section& optimizer) { read_sgd(optimizer); }}},
       "sgd");
   if (chosen.index) read_sgd(*chosen.section);

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "fedtorch/config/section.h"
+
 #include <cstdint>
 #include <optional>
-
-#include "fedtorch/config/section.h"
 
 namespace fedtorch::client {
 

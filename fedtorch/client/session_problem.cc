@@ -102,17 +102,18 @@ LocalResult SessionProblem::Train(const Correction<float>& correction) {
   return result;
 }
 
-void SessionProblem::FullGradient(std::span<float> out) {
+double SessionProblem::FullGradient(std::span<float> out) {
+  double loss = 0.0;
   std::fill(out.begin(), out.end(), 0.0F);
   for (std::int64_t start = 0; start < samples(); start += kGradientBatch) {
     const std::int64_t count = std::min(kGradientBatch, samples() - start);
-    const engine::Batch batch = reader_.Read(
-        task_.indices.subspan(static_cast<std::size_t>(start),
-                              static_cast<std::size_t>(count)));
+    const engine::Batch batch = reader_.Read(task_.indices.subspan(
+        static_cast<std::size_t>(start), static_cast<std::size_t>(count)));
     const double share =
         static_cast<double>(count) / static_cast<double>(samples());
-    session_.AddGradient(batch, static_cast<float>(share), out);
+    loss += share * session_.AddGradient(batch, static_cast<float>(share), out);
   }
+  return loss;
 }
 
 }  // namespace fedtorch::client

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <cstdint>
-#include <span>
-#include <vector>
-
 #include "fedtorch/client/local_problem.h"
 #include "fedtorch/client/local_work.h"
 #include "fedtorch/core/stream.h"
 #include "fedtorch/data/dataset.h"
 #include "fedtorch/engine/session.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
 
 namespace fedtorch::client {
 
@@ -29,7 +29,7 @@ class BatchReader {
 /// Says which client trains, on what, and how much.
 struct Task {
   std::int64_t client = 0;
-  std::int64_t round = 0;  ///< from 1
+  std::int64_t round = 0;                   ///< from 1
   std::span<const std::int64_t> indices{};  ///< its training samples
   std::int64_t epochs = 1;  ///< <= LocalWork::epochs; fewer for stragglers
   double lr = 0.0;
@@ -43,8 +43,10 @@ struct Task {
 /// nothing but its task. Threads: one, like its session.
 class SessionProblem final : public LocalProblem<float> {
  public:
-  SessionProblem(engine::Session& session, const data::Dataset& dataset,
-                 const LocalWork& work, std::uint64_t seed)
+  SessionProblem(engine::Session& session,
+                 const data::Dataset& dataset,
+                 const LocalWork& work,
+                 std::uint64_t seed)
       : session_(session), reader_(dataset), work_(work), seed_(seed) {}
 
   /// Starts a client's turn; the caller has set the session's weights.
@@ -54,7 +56,7 @@ class SessionProblem final : public LocalProblem<float> {
   std::int64_t samples() const override;
   std::span<float> weights() override { return session_.parameters(); }
   LocalResult Train(const Correction<float>& correction) override;
-  void FullGradient(std::span<float> out) override;
+  double FullGradient(std::span<float> out) override;
   double learning_rate() const override { return task_.lr; }
 
  private:

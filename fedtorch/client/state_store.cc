@@ -1,5 +1,7 @@
 #include "fedtorch/client/state_store.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -7,8 +9,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::client {
 namespace {
@@ -57,7 +57,8 @@ void StateStore::ReadSlot(const Slot& slot, std::vector<float>* out) const {
   }
 }
 
-bool StateStore::Read(const std::string& name, std::int64_t client,
+bool StateStore::Read(const std::string& name,
+                      std::int64_t client,
                       std::vector<float>* out) const {
   out->clear();
   const Slot* slot = nullptr;
@@ -73,7 +74,8 @@ bool StateStore::Read(const std::string& name, std::int64_t client,
   return true;
 }
 
-void StateStore::Write(const std::string& name, std::int64_t client,
+void StateStore::Write(const std::string& name,
+                       std::int64_t client,
                        std::span<const float> values) {
   const std::size_t bytes = values.size() * sizeof(float);
   Slot* slot = nullptr;
@@ -112,8 +114,9 @@ void StateStore::Write(const std::string& name, std::int64_t client,
 }
 
 void StateStore::Visit(
-    const std::function<void(const std::string&, std::int64_t,
-                             std::span<const float>)>& visit) const {
+    const std::function<
+        void(const std::string&, std::int64_t, std::span<const float>)>& visit)
+    const {
   std::vector<float> values;
   for (const auto& [name, clients] : slots_) {
     std::vector<std::int64_t> order;

@@ -29,17 +29,19 @@ class StateStore {
   StateStore& operator=(const StateStore&) = delete;
 
   /// Copies a vector; returns false, leaving `out` empty, when there is none.
-  bool Read(const std::string& name, std::int64_t client,
+  bool Read(const std::string& name,
+            std::int64_t client,
             std::vector<float>* out) const;
   /// Replaces a vector; all vectors of a name have one size.
   /// Throws: RunError when the spill file cannot grow, e.g. on a full disk.
-  void Write(const std::string& name, std::int64_t client,
+  void Write(const std::string& name,
+             std::int64_t client,
              std::span<const float> values);
   /// Visits everything in the order of name, then client.
-  void Visit(const std::function<void(const std::string& name,
-                                      std::int64_t client,
-                                      std::span<const float> values)>& visit)
-      const;
+  void Visit(
+      const std::function<void(const std::string& name,
+                               std::int64_t client,
+                               std::span<const float> values)>& visit) const;
 
   std::size_t memory_bytes() const { return memory_bytes_; }
   std::size_t spilled_bytes() const { return spilled_bytes_; }

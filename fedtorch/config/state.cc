@@ -33,7 +33,7 @@ AskedKey::AskedKey(const Key& key, KeyType key_type)
       unit(key.unit),
       type(key_type) {}
 
-void DocumentState::OpenRoot(core::Place place) {
+void DocumentState::OpenRoot(const core::Place& place) {
   sections_.clear();
   const int index = Open(-1, "", &root, place);
   section(index).given = true;

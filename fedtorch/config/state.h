@@ -83,7 +83,7 @@ struct OpenedSection {
 class DocumentState : public std::enable_shared_from_this<DocumentState> {
  public:
   /// Opens the root; call once, when `root` is complete.
-  void OpenRoot(core::Place place);
+  void OpenRoot(const core::Place& place);
   Section Root() { return Section(shared_from_this(), 0); }
   /// Reads a key that holds scalars; see `Section`.
   std::vector<Scalar> Read(int section, AskedKey key);

@@ -50,7 +50,9 @@ ConfigError::ConfigError(std::vector<Problem> problems)
 ConfigError::ConfigError(const std::string& message)
     : ConfigError(std::vector<Problem>{Problem{{}, "", message, ""}}) {}
 
-void ThrowBug(const char* file, int line, const char* condition,
+void ThrowBug(const char* file,
+              int line,
+              const char* condition,
               const std::string& detail) {
   throw Bug(std::string("internal check failed at ") + file + ":" +
             std::to_string(line) + ": " + condition + ": " + detail +

@@ -25,8 +25,8 @@ struct Place {
 /// Describes one thing that is wrong with a configuration.
 struct Problem {
   Place place;
-  std::string path;     ///< dotted key, e.g. "client.optimizer.lr"
-  std::string message;  ///< expected against found, and what to do
+  std::string path;         ///< dotted key, e.g. "client.optimizer.lr"
+  std::string message;      ///< expected against found, and what to do
   std::string source_line;  ///< text of the line, empty when not known
 
   /// Formats "file:line:column: error: path: message".
@@ -71,16 +71,17 @@ class Bug : public std::logic_error {
 };
 
 /// Throws `Bug` with place and text. Out of line so that checks stay small.
-[[noreturn]] void ThrowBug(const char* file, int line, const char* condition,
+[[noreturn]] void ThrowBug(const char* file,
+                           int line,
+                           const char* condition,
                            const std::string& detail);
 
 }  // namespace fedtorch::core
 
 /// Checks an internal assumption, in every build type; throws core::Bug.
-#define FEDTORCH_CHECK(condition, detail)                               \
-  do {                                                                  \
-    if (!(condition)) [[unlikely]] {                                    \
-      ::fedtorch::core::ThrowBug(__FILE__, __LINE__, #condition,        \
-                                 (detail));                             \
-    }                                                                   \
+#define FEDTORCH_CHECK(condition, detail)                                   \
+  do {                                                                      \
+    if (!(condition)) [[unlikely]] {                                        \
+      ::fedtorch::core::ThrowBug(__FILE__, __LINE__, #condition, (detail)); \
+    }                                                                       \
   } while (false)

@@ -1,8 +1,8 @@
 #include "fedtorch/core/exact_sum.h"
 
-#include <cmath>
-
 #include "fedtorch/core/errors.h"
+
+#include <cmath>
 
 namespace fedtorch::core {
 namespace {
@@ -15,8 +15,11 @@ constexpr double kLargest = 0x1p32;
 // |x| < 2^51 and, unlike rint, becomes a vector instruction everywhere. The
 // high lane reaches 2^62, so it goes through the hardware rounding.
 template <class Real>
-void AddTo(std::int64_t* high, std::int64_t* low, std::size_t size,
-           double weight, const Real* values) {
+void AddTo(std::int64_t* high,
+           std::int64_t* low,
+           std::size_t size,
+           double weight,
+           const Real* values) {
   for (std::size_t i = 0; i < size; ++i) {
     const double addend = weight * static_cast<double>(values[i]);
     const double high_part = std::nearbyint(addend * kHighScale);

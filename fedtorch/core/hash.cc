@@ -1,5 +1,7 @@
 #include "fedtorch/core/hash.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <openssl/evp.h>
 
 #include <cerrno>
@@ -7,18 +9,16 @@
 #include <fstream>
 #include <vector>
 
-#include "fedtorch/core/errors.h"
-
 namespace fedtorch::core {
 namespace {
 
 class Hasher {
  public:
   Hasher() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    FEDTORCH_CHECK(context_ != nullptr &&
-                       EVP_DigestInit_ex(context_.get(), EVP_sha256(),
-                                         nullptr) == 1,
-                   "OpenSSL offers no SHA-256");
+    FEDTORCH_CHECK(
+        context_ != nullptr &&
+            EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1,
+        "OpenSSL offers no SHA-256");
   }
   void Add(const void* data, std::size_t size) {
     FEDTORCH_CHECK(EVP_DigestUpdate(context_.get(), data, size) == 1,
@@ -57,15 +57,15 @@ std::string ToHex(const Sha256Digest& digest) {
 std::string Sha256Hex(std::string_view bytes) { return ToHex(Sha256(bytes)); }
 
 std::string Sha256Hex(std::span<const std::byte> bytes) {
-  return Sha256Hex(std::string_view(
-      reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  return Sha256Hex(std::string_view(reinterpret_cast<const char*>(bytes.data()),
+                                    bytes.size()));
 }
 
 std::string Sha256HexOfFile(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    throw DataError(path.string() + ": cannot be read: " +
-                    std::strerror(errno));
+    throw DataError(path.string() +
+                    ": cannot be read: " + std::strerror(errno));
   }
   Hasher hasher;
   std::vector<char> buffer(1 << 20);

@@ -11,6 +11,7 @@
 
 namespace fedtorch::core {
 
+/// Holds the 256 bits of a digest.
 using Sha256Digest = std::array<std::uint8_t, 32>;
 
 /// Computes the SHA-256 of bytes (FIPS 180-4, by OpenSSL).

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "fedtorch/core/errors.h"
+
 #include <span>
 #include <string>
 #include <vector>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::core {
 
@@ -21,9 +21,9 @@ class KindTable {
   /// Throws: Bug when the name is taken.
   void Use(const K& kind) {
     for (const K* known : kinds_) {
-      FEDTORCH_CHECK(known->name != kind.name,
-                     "a kind named '" + std::string(kind.name) +
-                         "' exists already");
+      FEDTORCH_CHECK(
+          known->name != kind.name,
+          "a kind named '" + std::string(kind.name) + "' exists already");
     }
     kinds_.push_back(&kind);
   }

@@ -1,12 +1,12 @@
 #include "fedtorch/core/stream.h"
 
+#include "fedtorch/core/errors.h"
+#include "fedtorch/core/hash.h"
+
 #include <cmath>
 #include <numbers>
 #include <string>
 #include <unordered_map>
-
-#include "fedtorch/core/errors.h"
-#include "fedtorch/core/hash.h"
 
 namespace fedtorch::core {
 namespace {
@@ -43,7 +43,8 @@ std::array<std::uint32_t, 4> Philox4x32(std::array<std::uint32_t, 4> counter,
   return counter;
 }
 
-Stream Stream::Named(std::uint64_t seed, std::string_view purpose,
+Stream Stream::Named(std::uint64_t seed,
+                     std::string_view purpose,
                      std::initializer_list<std::uint64_t> indices) {
   // The path is hashed as bytes with explicit lengths, so that no two
   // different paths spell the same message.
@@ -65,7 +66,8 @@ Stream Stream::Named(std::uint64_t seed, std::string_view purpose,
 
 void Stream::Refill() {
   buffer_ = Philox4x32({static_cast<std::uint32_t>(block_),
-                        static_cast<std::uint32_t>(block_ >> 32), nonce_[0],
+                        static_cast<std::uint32_t>(block_ >> 32),
+                        nonce_[0],
                         nonce_[1]},
                        key_);
   ++block_;
@@ -118,8 +120,7 @@ double Stream::LogGamma(double shape) {
     const double cube_root = 1.0 + c * x;
     if (cube_root <= 0.0) continue;
     const double v = cube_root * cube_root * cube_root;
-    if (std::log(1.0 - Uniform()) <
-        0.5 * x * x + d - d * v + d * std::log(v)) {
+    if (std::log(1.0 - Uniform()) < 0.5 * x * x + d - d * v + d * std::log(v)) {
       return boost + std::log(d * v);
     }
   }
@@ -139,8 +140,7 @@ std::vector<double> Stream::Dirichlet(std::span<const double> concentration) {
   FEDTORCH_CHECK(largest > -HUGE_VAL, "no positive concentration");
   double sum = 0.0;
   for (std::size_t i = 0; i < shares.size(); ++i) {
-    shares[i] =
-        concentration[i] > 0.0 ? std::exp(shares[i] - largest) : 0.0;
+    shares[i] = concentration[i] > 0.0 ? std::exp(shares[i] - largest) : 0.0;
     sum += shares[i];
   }
   for (double& share : shares) share /= sum;
@@ -177,9 +177,8 @@ std::vector<std::int64_t> Stream::SampleWithoutReplacement(
   std::vector<std::int64_t> drawn;
   drawn.reserve(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t j =
-        i + static_cast<std::int64_t>(
-                Below(static_cast<std::uint64_t>(population - i)));
+    const std::int64_t j = i + static_cast<std::int64_t>(Below(
+                                   static_cast<std::uint64_t>(population - i)));
     drawn.push_back(at(j));
     moved[j] = at(i);
   }

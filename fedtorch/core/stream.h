@@ -28,7 +28,8 @@ std::array<std::uint32_t, 4> Philox4x32(std::array<std::uint32_t, 4> counter,
 class Stream {
  public:
   /// Makes the stream of a path. `indices` are, for example, round and client.
-  static Stream Named(std::uint64_t seed, std::string_view purpose,
+  static Stream Named(std::uint64_t seed,
+                      std::string_view purpose,
                       std::initializer_list<std::uint64_t> indices = {});
 
   /// Returns 32 uniformly distributed bits.

@@ -198,6 +198,7 @@ Dataset CsvEncoder::Encode(std::span<const CsvRow> rows) const {
 }
 
 void CsvEncoder::FillMissing(Corpus* corpus) const {
+  if (missing_.policy != CsvMissing::Policy::kMean) return;
   const std::size_t width = marks_.size();
   for (const Feature& feature : features_) {
     if (feature.categorical || missing_counts_[feature.column] == 0) continue;

@@ -58,8 +58,9 @@ class CsvEncoder {
   /// Fills everything but owners and normalisation of a set. A missing number
   /// is NaN until `FillMissing`. Throws: DataError where a number is expected.
   Dataset Encode(std::span<const CsvRow> rows) const;
-  /// Replaces NaN by the mean of the training rows. Throws: DataError when a
-  /// column has no value there at all.
+  /// Replaces NaN by the mean of the training rows where the policy is kMean;
+  /// the others leave none. Throws: DataError when a column has no value there
+  /// at all.
   void FillMissing(Corpus* corpus) const;
   /// One sentence about missing values, or nothing where none is missing.
   std::optional<std::string> MissingNote() const;

@@ -1,3 +1,6 @@
+#include "fedtorch/core/errors.h"
+#include "fedtorch/engine/session.h"
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
@@ -7,9 +10,6 @@
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include "fedtorch/core/errors.h"
-#include "fedtorch/engine/session.h"
 
 namespace fedtorch::engine {
 namespace {
@@ -28,8 +28,8 @@ at::Tensor View(std::span<const float> values,
 }
 at::Tensor View(std::span<const std::int64_t> values,
                 std::vector<std::int64_t> shape) {
-  return at::from_blob(const_cast<std::int64_t*>(values.data()), shape,
-                       at::kLong);
+  return at::from_blob(
+      const_cast<std::int64_t*>(values.data()), shape, at::kLong);
 }
 
 class AutogradSession final : public Session {
@@ -66,34 +66,39 @@ class AutogradSession final : public Session {
     if (velocity_.defined()) velocity_.zero_();
   }
 
-  double Step(const Batch& batch, const StepRule<float>& rule,
+  double Step(const Batch& batch,
+              const StepRule<float>& rule,
               core::Stream& dropout) override {
     if (rule.momentum != 0.0 && !velocity_.defined()) {
       velocity_ = at::zeros_like(parameters_);
     }
     const double loss = Backward(batch, Mode::kTrain, &dropout);
     float* weights = parameters_.mutable_data_ptr<float>();
-    float* velocity = rule.momentum != 0.0
-                          ? velocity_.mutable_data_ptr<float>()
-                          : nullptr;
-    ForEachGradient([&](const float* gradient, std::size_t offset,
-                        std::size_t size) {
-      ApplyStep(rule, gradient, offset, size, weights + offset,
-                velocity == nullptr ? nullptr : velocity + offset);
-    });
+    float* velocity =
+        rule.momentum != 0.0 ? velocity_.mutable_data_ptr<float>() : nullptr;
+    ForEachGradient(
+        [&](const float* gradient, std::size_t offset, std::size_t size) {
+          ApplyStep(rule,
+                    gradient,
+                    offset,
+                    size,
+                    weights + offset,
+                    velocity == nullptr ? nullptr : velocity + offset);
+        });
     return loss;
   }
 
-  double AddGradient(const Batch& batch, float scale,
+  double AddGradient(const Batch& batch,
+                     float scale,
                      std::span<float> out) override {
     FEDTORCH_CHECK(out.size() == parameters().size(), "wrong size");
     const double loss = Backward(batch, Mode::kGradient, nullptr);
-    ForEachGradient([&](const float* gradient, std::size_t offset,
-                        std::size_t size) {
-      for (std::size_t i = 0; i < size; ++i) {
-        out[offset + i] += scale * gradient[i];
-      }
-    });
+    ForEachGradient(
+        [&](const float* gradient, std::size_t offset, std::size_t size) {
+          for (std::size_t i = 0; i < size; ++i) {
+            out[offset + i] += scale * gradient[i];
+          }
+        });
     return loss;
   }
 
@@ -124,8 +129,8 @@ class AutogradSession final : public Session {
  private:
   double Backward(const Batch& batch, Mode mode, core::Stream* dropout) {
     const at::Tensor logits = Forward(batch, mode, dropout);
-    const at::Tensor loss = at::cross_entropy_loss(
-        logits, View(batch.targets, {logits.size(0)}));
+    const at::Tensor loss =
+        at::cross_entropy_loss(logits, View(batch.targets, {logits.size(0)}));
     loss.backward();
     return loss.item<float>();
   }
@@ -150,8 +155,8 @@ class AutogradSession final : public Session {
     const model::InputSpec& input = network_.input();
     std::vector<std::int64_t> shape{batch.size};
     shape.insert(shape.end(), input.shape.begin(), input.shape.end());
-    at::Tensor x = input.tokens ? View(batch.tokens, shape)
-                                : View(batch.features, shape);
+    at::Tensor x =
+        input.tokens ? View(batch.tokens, shape) : View(batch.features, shape);
     next_parameter_ = 0;
     next_buffer_ = 0;
     next_counter_ = 0;
@@ -171,37 +176,51 @@ class AutogradSession final : public Session {
                 entry.shape);
   }
 
-  at::Tensor Apply(const Layer& layer, const at::Tensor& x, Mode mode,
+  at::Tensor Apply(const Layer& layer,
+                   const at::Tensor& x,
+                   Mode mode,
                    core::Stream* dropout) {
     switch (layer.type) {
       case LayerType::kDense: {
         const at::Tensor& weight = NextParameter();
-        return at::linear(x, weight,
-                          layer.bias ? std::optional(NextParameter())
-                                     : std::nullopt);
+        return at::linear(
+            x,
+            weight,
+            layer.bias ? std::optional(NextParameter()) : std::nullopt);
       }
       case LayerType::kConvolution: {
         const at::Tensor& weight = NextParameter();
-        return at::conv2d(x, weight,
-                          layer.bias ? std::optional(NextParameter())
-                                     : std::nullopt,
-                          layer.stride, layer.padding);
+        return at::conv2d(
+            x,
+            weight,
+            layer.bias ? std::optional(NextParameter()) : std::nullopt,
+            layer.stride,
+            layer.padding);
       }
       case LayerType::kMaxPool:
-        return at::max_pool2d(x, layer.kernel, layer.stride, layer.padding, 1,
-                              layer.ceiling);
+        return at::max_pool2d(
+            x, layer.kernel, layer.stride, layer.padding, 1, layer.ceiling);
       case LayerType::kAveragePool:
-        return at::avg_pool2d(x, layer.kernel, layer.stride, layer.padding,
-                              layer.ceiling, false);
-      case LayerType::kFlatten: return x.flatten(1);
-      case LayerType::kRelu: return at::relu(x);
-      case LayerType::kTanh: return at::tanh(x);
-      case LayerType::kSigmoid: return at::sigmoid(x);
-      case LayerType::kDropout: return Drop(layer, x, mode, dropout);
-      case LayerType::kEmbedding: return at::embedding(NextParameter(), x);
-      case LayerType::kLstm: return Lstm(layer, x);
-      case LayerType::kLastPosition: return x.select(1, x.size(1) - 1);
-      case LayerType::kBatchNorm: return BatchNorm(x, mode);
+        return at::avg_pool2d(
+            x, layer.kernel, layer.stride, layer.padding, layer.ceiling, false);
+      case LayerType::kFlatten:
+        return x.flatten(1);
+      case LayerType::kRelu:
+        return at::relu(x);
+      case LayerType::kTanh:
+        return at::tanh(x);
+      case LayerType::kSigmoid:
+        return at::sigmoid(x);
+      case LayerType::kDropout:
+        return Drop(layer, x, mode, dropout);
+      case LayerType::kEmbedding:
+        return at::embedding(NextParameter(), x);
+      case LayerType::kLstm:
+        return Lstm(layer, x);
+      case LayerType::kLastPosition:
+        return x.select(1, x.size(1) - 1);
+      case LayerType::kBatchNorm:
+        return BatchNorm(x, mode);
       case LayerType::kGroupNorm: {
         const at::Tensor& weight = NextParameter();
         const at::Tensor& bias = NextParameter();
@@ -214,13 +233,14 @@ class AutogradSession final : public Session {
 
   // at::dropout takes no generator: its draws would follow the scheduling of
   // the threads. The mask is ours, from the client's stream.
-  static at::Tensor Drop(const Layer& layer, const at::Tensor& x, Mode mode,
+  static at::Tensor Drop(const Layer& layer,
+                         const at::Tensor& x,
+                         Mode mode,
                          core::Stream* dropout) {
     if (mode != Mode::kTrain || layer.rate == 0.0) return x;
     at::Tensor mask = at::empty(x.sizes(), at::kFloat);
     float* values = mask.mutable_data_ptr<float>();
-    const auto threshold =
-        static_cast<std::uint64_t>(layer.rate * 0x1p32);
+    const auto threshold = static_cast<std::uint64_t>(layer.rate * 0x1p32);
     const auto scale = static_cast<float>(1.0 / (1.0 - layer.rate));
     for (std::int64_t i = 0; i < mask.numel(); ++i) {
       values[i] = dropout->Bits32() < threshold ? 0.0F : scale;
@@ -234,9 +254,15 @@ class AutogradSession final : public Session {
     const at::Tensor& bias = NextParameter();
     const at::Tensor state = at::zeros({1, x.size(0), layer.units});
     const at::Tensor no_bias = at::zeros({4 * layer.units});
-    return std::get<0>(at::lstm(x, {state, state},
-                                {weight_ih, weight_hh, bias, no_bias}, true, 1,
-                                0.0, false, false, true));
+    return std::get<0>(at::lstm(x,
+                                {state, state},
+                                {weight_ih, weight_hh, bias, no_bias},
+                                true,
+                                1,
+                                0.0,
+                                false,
+                                false,
+                                true));
   }
 
   at::Tensor BatchNorm(const at::Tensor& x, Mode mode) {
@@ -247,19 +273,19 @@ class AutogradSession final : public Session {
     std::int64_t& batches = counters_[next_counter_++];
     const bool stored = policy_ != model::BufferPolicy::kBatchStats;
     if (mode == Mode::kEvaluate && stored) {
-      return at::batch_norm(x, weight, bias, mean, variance, false, 0.1, 1e-5,
-                            false);
+      return at::batch_norm(
+          x, weight, bias, mean, variance, false, 0.1, 1e-5, false);
     }
     if (x.numel() == x.size(1)) {
       // One value a channel has no variance; torch refuses it. The channel's
       // own scale is then unknown, so the stored statistics normalise it.
-      return at::batch_norm(x, weight, bias, mean, variance, false, 0.1, 1e-5,
-                            false);
+      return at::batch_norm(
+          x, weight, bias, mean, variance, false, 0.1, 1e-5, false);
     }
     if (mode == Mode::kTrain && stored) {
       ++batches;
-      return at::batch_norm(x, weight, bias, mean, variance, true, 0.1, 1e-5,
-                            false);
+      return at::batch_norm(
+          x, weight, bias, mean, variance, true, 0.1, 1e-5, false);
     }
     return at::batch_norm(x, weight, bias, {}, {}, true, 0.1, 1e-5, false);
   }

@@ -1,3 +1,5 @@
+#include "fedtorch/engine/session.h"
+
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -6,8 +8,6 @@
 
 #include <algorithm>
 #include <chrono>
-
-#include "fedtorch/engine/session.h"
 
 namespace fedtorch::engine {
 

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "fedtorch/core/stream.h"
+#include "fedtorch/engine/step_rule.h"
+#include "fedtorch/model/model.h"
+
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
-
-#include "fedtorch/core/stream.h"
-#include "fedtorch/engine/step_rule.h"
-#include "fedtorch/model/model.h"
 
 namespace fedtorch::engine {
 
@@ -22,9 +22,9 @@ struct Batch {
 
 /// Receives predictions, one entry a target position.
 struct Predictions {
-  std::span<float> losses;             ///< nats
-  std::span<std::int64_t> predicted;   ///< class of the highest score
-  std::span<float> second_scores{};    ///< probability of class 1, or empty
+  std::span<float> losses;            ///< nats
+  std::span<std::int64_t> predicted;  ///< class of the highest score
+  std::span<float> second_scores{};   ///< probability of class 1, or empty
 };
 
 /// Is the workspace of one worker: a model's values in flat buffers and the
@@ -45,12 +45,14 @@ class Session {
   /// Sets the momentum buffer to zero (start of a client's local work).
   virtual void ResetMomentum() = 0;
   /// Takes one step on the mean loss of a batch; returns that loss in nats.
-  virtual double Step(const Batch& batch, const StepRule<float>& rule,
+  virtual double Step(const Batch& batch,
+                      const StepRule<float>& rule,
                       core::Stream& dropout) = 0;
   /// Adds scale * (gradient of the mean loss) to `out` [num_parameters].
   /// Dropout is off; batch_norm uses the batch and leaves its buffers alone.
   /// Returns the mean loss.
-  virtual double AddGradient(const Batch& batch, float scale,
+  virtual double AddGradient(const Batch& batch,
+                             float scale,
                              std::span<float> out) = 0;
   /// Evaluates a batch; buffers are used as they are (unless the policy is
   /// batch_stats) and nothing changes.
@@ -70,9 +72,9 @@ void PrepareThread();
 
 /// Names what LibTorch is made of, for manifest and `fedrun doctor`.
 struct LibraryInfo {
-  std::string version;        ///< e.g. "2.11.0"
-  std::string configuration;  ///< several lines
-  std::string cpu_capability; ///< e.g. "AVX512"
+  std::string version;         ///< e.g. "2.11.0"
+  std::string configuration;   ///< several lines
+  std::string cpu_capability;  ///< e.g. "AVX512"
   int intra_op_threads = 0;
   bool mkl = false;
   bool onednn = false;

@@ -24,8 +24,11 @@ struct StepRule {
 /// `velocity` is the slice's momentum buffer, null without momentum.
 /// Cost: one pass over the slice. Threads: safe on disjoint slices.
 template <class Real>
-void ApplyStep(const StepRule<Real>& rule, const Real* gradient,
-               std::size_t offset, std::size_t size, Real* weights,
+void ApplyStep(const StepRule<Real>& rule,
+               const Real* gradient,
+               std::size_t offset,
+               std::size_t size,
+               Real* weights,
                Real* velocity) {
   const Real decay = static_cast<Real>(rule.weight_decay);
   const Real prox = static_cast<Real>(rule.prox);

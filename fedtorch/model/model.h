@@ -1,13 +1,13 @@
 #pragma once
 
+#include "fedtorch/config/section.h"
+#include "fedtorch/model/network.h"
+
 #include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
-
-#include "fedtorch/config/section.h"
-#include "fedtorch/model/network.h"
 
 namespace fedtorch::model {
 
@@ -33,6 +33,7 @@ class Architecture {
   virtual Initializer initializer() const { return Initializer::kDefault; }
 };
 
+/// Describes a kind; the name is the file stem in kinds/.
 struct Kind {
   std::string_view name;
   std::string_view summary;
@@ -40,6 +41,9 @@ struct Kind {
   std::unique_ptr<Architecture> (*make)(config::Section&);
 };
 
+/// Returns all kinds: those of the folder in alphabetical order, then those
+/// added by `Use`. Call that before a config is read; it throws Bug when the
+/// name is taken. The other two are the generated table of the folder.
 std::span<const Kind* const> AllKinds();
 void Use(const Kind& kind);
 std::span<const Kind* const> Kinds();
@@ -57,8 +61,10 @@ struct Options {
 
 /// Layers in the order written, for kinds and tests.
 Layer Dense(std::int64_t units);
-Layer Convolution(std::int64_t filters, std::int64_t kernel,
-                  std::int64_t padding = 0, std::int64_t stride = 1);
+Layer Convolution(std::int64_t filters,
+                  std::int64_t kernel,
+                  std::int64_t padding = 0,
+                  std::int64_t stride = 1);
 Layer MaxPool(std::int64_t kernel);
 Layer Dropout(double rate);
 Layer Embedding(std::int64_t size);

@@ -1,11 +1,11 @@
 #include "fedtorch/model/network.h"
 
+#include "fedtorch/core/errors.h"
+#include "fedtorch/core/stream.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-
-#include "fedtorch/core/errors.h"
-#include "fedtorch/core/stream.h"
 
 namespace fedtorch::model {
 namespace {
@@ -22,8 +22,8 @@ std::string ShapeText(const Shape& shape) {
 }
 
 std::int64_t Count(const Shape& shape) {
-  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1},
-                         std::multiplies<>());
+  return std::accumulate(
+      shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
 // Builds one network; knows the rules of every layer type.
@@ -56,8 +56,11 @@ class Builder {
                             ShapeText(shape_) + " per sample");
   }
 
-  void Parameter(const std::string& name, Shape shape, std::int64_t fan_in,
-                 std::int64_t fan_out, bool is_bias = false) {
+  void Parameter(const std::string& name,
+                 Shape shape,
+                 std::int64_t fan_in,
+                 std::int64_t fan_out,
+                 bool is_bias = false) {
     TensorEntry entry;
     entry.name = prefix_ + "." + name;
     entry.size = Count(shape);
@@ -71,7 +74,8 @@ class Builder {
     layout_->parameters.push_back(std::move(entry));
   }
 
-  void ConstantParameter(const std::string& name, std::int64_t size,
+  void ConstantParameter(const std::string& name,
+                         std::int64_t size,
                          float value) {
     Parameter(name, {size}, 1, 1);
     layout_->parameters.back().constant = true;
@@ -125,8 +129,8 @@ class Builder {
       case LayerType::kMaxPool:
       case LayerType::kAveragePool:
         if (tokens_ || shape_.size() != 3) Refuse("images [channels, h, w]");
-        shape_ = {shape_[0], Window(shape_[1], layer),
-                  Window(shape_[2], layer)};
+        shape_ = {
+            shape_[0], Window(shape_[1], layer), Window(shape_[2], layer)};
         return 0;
       case LayerType::kFlatten:
         if (tokens_) Refuse("numbers");
@@ -140,8 +144,10 @@ class Builder {
         return 0;
       case LayerType::kEmbedding:
         if (!tokens_) Refuse("token ids (a text dataset)");
-        Parameter("weight", {input_.num_classes, layer.units},
-                  input_.num_classes, layer.units);
+        Parameter("weight",
+                  {input_.num_classes, layer.units},
+                  input_.num_classes,
+                  layer.units);
         shape_ = {shape_[0], layer.units};
         tokens_ = false;
         return 0;
@@ -177,8 +183,9 @@ class Builder {
   std::int64_t Dense(const Layer& layer) {
     // On a sequence [length, values] the layer acts on every position.
     if (tokens_ || shape_.empty() || shape_.size() > 2) {
-      Refuse("columns [features] or sequences [length, values]; put a flatten "
-             "layer before it");
+      Refuse(
+          "columns [features] or sequences [length, values]; put a flatten "
+          "layer before it");
     }
     const std::int64_t in = shape_.back();
     Parameter("weight", {layer.units, in}, in, layer.units);
@@ -194,10 +201,11 @@ class Builder {
     const std::int64_t channels = shape_[0];
     Parameter("weight",
               {layer.units, channels, layer.kernel, layer.kernel},
-              channels * area, layer.units * area);
+              channels * area,
+              layer.units * area);
     if (layer.bias) {
-      Parameter("bias", {layer.units}, channels * area, layer.units * area,
-                true);
+      Parameter(
+          "bias", {layer.units}, channels * area, layer.units * area, true);
     }
     shape_ = {layer.units, Window(shape_[1], layer), Window(shape_[2], layer)};
     return Count(shape_) * channels * area;
@@ -230,35 +238,54 @@ class Builder {
 
 std::string_view ToText(LayerType type) {
   switch (type) {
-    case LayerType::kDense: return "dense";
-    case LayerType::kConvolution: return "convolution";
-    case LayerType::kMaxPool: return "max_pool";
-    case LayerType::kAveragePool: return "average_pool";
-    case LayerType::kFlatten: return "flatten";
-    case LayerType::kRelu: return "relu";
-    case LayerType::kTanh: return "tanh";
-    case LayerType::kSigmoid: return "sigmoid";
-    case LayerType::kDropout: return "dropout";
-    case LayerType::kEmbedding: return "embedding";
-    case LayerType::kLstm: return "lstm";
-    case LayerType::kLastPosition: return "last_position";
-    case LayerType::kBatchNorm: return "batch_norm";
-    case LayerType::kGroupNorm: return "group_norm";
+    case LayerType::kDense:
+      return "dense";
+    case LayerType::kConvolution:
+      return "convolution";
+    case LayerType::kMaxPool:
+      return "max_pool";
+    case LayerType::kAveragePool:
+      return "average_pool";
+    case LayerType::kFlatten:
+      return "flatten";
+    case LayerType::kRelu:
+      return "relu";
+    case LayerType::kTanh:
+      return "tanh";
+    case LayerType::kSigmoid:
+      return "sigmoid";
+    case LayerType::kDropout:
+      return "dropout";
+    case LayerType::kEmbedding:
+      return "embedding";
+    case LayerType::kLstm:
+      return "lstm";
+    case LayerType::kLastPosition:
+      return "last_position";
+    case LayerType::kBatchNorm:
+      return "batch_norm";
+    case LayerType::kGroupNorm:
+      return "group_norm";
   }
   return "";
 }
 
 std::string_view ToText(Initializer initializer) {
   switch (initializer) {
-    case Initializer::kDefault: return "default";
-    case Initializer::kGlorotUniform: return "glorot_uniform";
-    case Initializer::kHeNormal: return "he_normal";
-    case Initializer::kZeros: return "zeros";
+    case Initializer::kDefault:
+      return "default";
+    case Initializer::kGlorotUniform:
+      return "glorot_uniform";
+    case Initializer::kHeNormal:
+      return "he_normal";
+    case Initializer::kZeros:
+      return "zeros";
   }
   return "";
 }
 
-Network Network::Build(std::vector<Layer> layers, const InputSpec& input,
+Network Network::Build(std::vector<Layer> layers,
+                       const InputSpec& input,
                        Initializer initializer) {
   Network network;
   network.layers_ = std::move(layers);
@@ -335,8 +362,8 @@ void Network::InitialParameters(std::uint64_t seed,
                (entry.is_bias && initializer_ != Initializer::kDefault)) {
       std::fill(values.begin(), values.end(), 0.0F);
     } else if (initializer_ == Initializer::kGlorotUniform) {
-      fill_uniform(std::sqrt(
-          6.0 / static_cast<double>(entry.fan_in + entry.fan_out)));
+      fill_uniform(
+          std::sqrt(6.0 / static_cast<double>(entry.fan_in + entry.fan_out)));
     } else if (initializer_ == Initializer::kHeNormal) {
       fill_normal(std::sqrt(2.0 / static_cast<double>(entry.fan_in)));
     } else if (layers_[entry.layer].type == LayerType::kEmbedding) {

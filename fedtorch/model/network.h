@@ -8,6 +8,7 @@
 
 namespace fedtorch::model {
 
+/// Names the layers that a network can have.
 enum class LayerType {
   kDense,
   kConvolution,
@@ -38,7 +39,7 @@ struct Layer {
   std::int64_t groups = 1;   ///< group_norm
   bool ceiling = false;      ///< pools: keep the incomplete last window
   bool bias = true;
-  double rate = 0.0;         ///< dropout: probability of a zero, [0, 1)
+  double rate = 0.0;  ///< dropout: probability of a zero, [0, 1)
 };
 
 /// What a network is built for. Images are {channels, height, width}, columns
@@ -56,7 +57,8 @@ std::string_view ToText(Initializer initializer);
 
 /// Names one tensor and its place in a flat section.
 struct TensorEntry {
-  std::string name;  ///< "<layer index>.<layer>.<tensor>", e.g. "0.dense.weight"
+  std::string
+      name;  ///< "<layer index>.<layer>.<tensor>", e.g. "0.dense.weight"
   std::vector<std::int64_t> shape;
   std::int64_t offset = 0;  ///< first value in its section
   std::int64_t size = 0;    ///< number of values

@@ -1,7 +1,7 @@
-#include <utility>
-
 #include "fedtorch/core/kind_table.h"
 #include "fedtorch/model/model.h"
+
+#include <utility>
 
 namespace fedtorch::model {
 namespace {
@@ -33,23 +33,27 @@ void ReadShared(config::Section& section, Options* options) {
       {.name = "init",
        .help = "How the first parameters are drawn; auto is what the source of "
                "the model uses."},
-      {"auto", "default", "glorot_uniform", "he_normal", "zeros"}, "auto");
+      {"auto", "default", "glorot_uniform", "he_normal", "zeros"},
+      "auto");
   if (options->architecture != nullptr) {
     options->initializer = options->architecture->initializer();
   }
-  for (const Initializer choice :
-       {Initializer::kDefault, Initializer::kGlorotUniform,
-        Initializer::kHeNormal, Initializer::kZeros}) {
+  for (const Initializer choice : {Initializer::kDefault,
+                                   Initializer::kGlorotUniform,
+                                   Initializer::kHeNormal,
+                                   Initializer::kZeros}) {
     if (init == ToText(choice)) options->initializer = choice;
   }
   const std::string buffers = section.Choice(
       {.name = "buffers",
        .help = "What happens to running statistics (batch_norm): averaged, "
                "kept by the server, kept by each client, or not used."},
-      {"aggregate", "keep_server", "local", "batch_stats"}, "aggregate");
-  for (const BufferPolicy choice :
-       {BufferPolicy::kAggregate, BufferPolicy::kKeepServer,
-        BufferPolicy::kLocal, BufferPolicy::kBatchStats}) {
+      {"aggregate", "keep_server", "local", "batch_stats"},
+      "aggregate");
+  for (const BufferPolicy choice : {BufferPolicy::kAggregate,
+                                    BufferPolicy::kKeepServer,
+                                    BufferPolicy::kLocal,
+                                    BufferPolicy::kBatchStats}) {
     if (buffers == ToText(choice)) options->buffers = choice;
   }
 }
@@ -61,10 +65,14 @@ void Use(const Kind& kind) { Table().Use(kind); }
 
 std::string_view ToText(BufferPolicy policy) {
   switch (policy) {
-    case BufferPolicy::kAggregate: return "aggregate";
-    case BufferPolicy::kKeepServer: return "keep_server";
-    case BufferPolicy::kLocal: return "local";
-    case BufferPolicy::kBatchStats: return "batch_stats";
+    case BufferPolicy::kAggregate:
+      return "aggregate";
+    case BufferPolicy::kKeepServer:
+      return "keep_server";
+    case BufferPolicy::kLocal:
+      return "local";
+    case BufferPolicy::kBatchStats:
+      return "batch_stats";
   }
   return "";
 }
@@ -72,7 +80,9 @@ std::string_view ToText(BufferPolicy policy) {
 Options Options::Read(config::Section& parent) {
   std::vector<config::KindFacts> facts;
   for (const Kind* kind : AllKinds()) {
-    facts.push_back({kind->name, kind->summary, kind->source,
+    facts.push_back({kind->name,
+                     kind->summary,
+                     kind->source,
                      [kind](config::Section& section) {
                        Options ignored;
                        ignored.architecture = kind->make(section);
@@ -80,9 +90,10 @@ Options Options::Read(config::Section& parent) {
                      }});
   }
   Options options;
-  const auto chosen = parent.ChooseKind(
-      {.name = "model", .help = "The model that is trained."}, facts,
-      std::nullopt);
+  const auto chosen =
+      parent.ChooseKind({.name = "model", .help = "The model that is trained."},
+                        facts,
+                        std::nullopt);
   if (chosen.index) {
     options.architecture = AllKinds()[*chosen.index]->make(*chosen.section);
     ReadShared(*chosen.section, &options);
@@ -97,8 +108,10 @@ Network Options::Build(const InputSpec& input) const {
 Layer Dense(std::int64_t units) {
   return {.type = LayerType::kDense, .units = units};
 }
-Layer Convolution(std::int64_t filters, std::int64_t kernel,
-                  std::int64_t padding, std::int64_t stride) {
+Layer Convolution(std::int64_t filters,
+                  std::int64_t kernel,
+                  std::int64_t padding,
+                  std::int64_t stride) {
   return {.type = LayerType::kConvolution,
           .units = filters,
           .kernel = kernel,
@@ -122,8 +135,7 @@ Layer Simple(LayerType type) { return {.type = type}; }
 std::unique_ptr<Architecture> FromFunction(
     std::function<std::vector<Layer>(const InputSpec&)> layers,
     Initializer initializer) {
-  return std::make_unique<FunctionArchitecture>(std::move(layers),
-                                                initializer);
+  return std::make_unique<FunctionArchitecture>(std::move(layers), initializer);
 }
 
 }  // namespace fedtorch::model

@@ -7,6 +7,7 @@
 
 namespace fedtorch::partition {
 
+/// Sets how large the picture is and which characters draw it.
 struct HeatMapOptions {
   std::int64_t max_rows = 24;     ///< clients shown, evenly spaced
   std::int64_t max_columns = 50;  ///< beyond, neighbouring classes share one

@@ -66,6 +66,7 @@ class Partitioner {
   virtual bool knows_num_clients() const { return false; }
 };
 
+/// Describes a kind; the name is the file stem in kinds/.
 struct Kind {
   std::string_view name;
   std::string_view summary;
@@ -73,6 +74,9 @@ struct Kind {
   std::unique_ptr<Partitioner> (*make)(config::Section&);
 };
 
+/// Returns all kinds: those of the folder in alphabetical order, then those
+/// added by `Use`. Call that before a config is read; it throws Bug when the
+/// name is taken. The other two are the generated table of the folder.
 std::span<const Kind* const> AllKinds();
 void Use(const Kind& kind);
 std::span<const Kind* const> Kinds();

@@ -35,6 +35,8 @@ class ClientStateSink {
                      std::span<const std::byte> values) = 0;
 };
 
+/// Holds named arrays of a model, and names the two ways to pass client states:
+/// a function that writes them into a sink, one that is called for each.
 using ModelArrays = std::vector<std::pair<std::string, core::NpyArray>>;
 using WriteClients = std::function<void(ClientStateSink& sink)>;
 /// `values` is aligned for any number and lives until the call returns.

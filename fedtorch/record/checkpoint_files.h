@@ -6,13 +6,15 @@
 
 namespace fedtorch::record {
 
-/// Writes and reads the files inside one checkpoint's folder. All are flushed
-/// to disk when the call returns. Errors: RunError with file and offset.
+// Writes and reads the files inside one checkpoint's folder. All are flushed
+// to disk when the call returns. Errors: RunError with file and offset.
 
+/// Writes the state of a run but for the clients' vectors.
 void WriteState(const std::filesystem::path& path, const Checkpoint& state);
 /// Fills the vectors of `state`.
 void ReadState(const std::filesystem::path& path, Checkpoint* state);
 
+/// Writes and reads the vectors that clients keep.
 void WriteClientStates(const std::filesystem::path& path,
                        const WriteClients& write_clients);
 void ReadClientStates(const std::filesystem::path& path,

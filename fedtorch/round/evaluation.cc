@@ -1,10 +1,10 @@
 #include "fedtorch/round/evaluation.h"
 
+#include "fedtorch/core/stream.h"
+
 #include <algorithm>
 #include <chrono>
 #include <numeric>
-
-#include "fedtorch/core/stream.h"
 
 namespace fedtorch::round {
 namespace {
@@ -12,8 +12,8 @@ namespace {
 // Samples to evaluate, in chunks; a chunk holds samples of one model state.
 struct Chunk {
   std::span<const std::int64_t> indices;
-  std::size_t first = 0;        // position of its first prediction
-  std::int64_t client = -1;     // whose buffers to use, -1 = the server's
+  std::size_t first = 0;     // position of its first prediction
+  std::int64_t client = -1;  // whose buffers to use, -1 = the server's
 };
 
 // Predictions of all chunks, by position.
@@ -23,7 +23,8 @@ struct Results {
   std::vector<float> second_scores;
 
   Results(std::size_t positions, bool scores)
-      : losses(positions), predicted(positions),
+      : losses(positions),
+        predicted(positions),
         second_scores(scores ? positions : 0) {}
 
   engine::Predictions View(std::size_t first, std::size_t count) {
@@ -37,9 +38,12 @@ struct Results {
   }
 };
 
-void Predict(Workers& workers, const GlobalModel& model,
-             const client::StateStore& store, bool on_test_set,
-             std::int64_t target_length, const std::vector<Chunk>& chunks,
+void Predict(Workers& workers,
+             const GlobalModel& model,
+             const client::StateStore& store,
+             bool on_test_set,
+             std::int64_t target_length,
+             const std::vector<Chunk>& chunks,
              Results* results) {
   const std::vector<float> parameters = model.SentParameters();
   const std::vector<float> buffers = model.SentBuffers();
@@ -48,8 +52,8 @@ void Predict(Workers& workers, const GlobalModel& model,
   workers.Run(order, [&](Worker& worker, std::int64_t task) {
     const Chunk& chunk = chunks[static_cast<std::size_t>(task)];
     engine::Session& session = *worker.session;
-    std::copy(parameters.begin(), parameters.end(),
-              session.parameters().begin());
+    std::copy(
+        parameters.begin(), parameters.end(), session.parameters().begin());
     std::vector<float> own;
     if (chunk.client >= 0 && store.Read("buffers", chunk.client, &own)) {
       std::copy(own.begin(), own.end(), session.buffers().begin());
@@ -58,18 +62,19 @@ void Predict(Workers& workers, const GlobalModel& model,
     }
     client::BatchReader& reader =
         on_test_set ? *worker.test_reader : *worker.train_reader;
-    session.Predict(
-        reader.Read(chunk.indices),
-        results->View(chunk.first,
-                      chunk.indices.size() *
-                          static_cast<std::size_t>(target_length)));
+    session.Predict(reader.Read(chunk.indices),
+                    results->View(chunk.first,
+                                  chunk.indices.size() *
+                                      static_cast<std::size_t>(target_length)));
   });
 }
 
 // Cuts a list of samples into chunks and returns the position after the last.
 std::size_t AppendChunks(std::span<const std::int64_t> indices,
-                         std::int64_t size, std::int64_t target_length,
-                         std::int64_t client, std::size_t first,
+                         std::int64_t size,
+                         std::int64_t target_length,
+                         std::int64_t client,
+                         std::size_t first,
                          std::vector<Chunk>* chunks) {
   const auto step = static_cast<std::size_t>(size);
   for (std::size_t start = 0; start < indices.size(); start += step) {
@@ -80,7 +85,8 @@ std::size_t AppendChunks(std::span<const std::int64_t> indices,
   return first;
 }
 
-void AppendSpread(const std::string& prefix, const metric::Spread& spread,
+void AppendSpread(const std::string& prefix,
+                  const metric::Spread& spread,
                   EvaluationReport* report) {
   for (const auto& [name, value] :
        std::initializer_list<std::pair<const char*, double>>{
@@ -115,8 +121,7 @@ bool Evaluation::IsDue(std::int64_t round) const {
   return CentralIsDue(round) || ClientsAreDue(round);
 }
 
-EvaluationReport Evaluation::Run(std::int64_t round,
-                                 const GlobalModel& model) {
+EvaluationReport Evaluation::Run(std::int64_t round, const GlobalModel& model) {
   const auto start = std::chrono::steady_clock::now();
   EvaluationReport report;
   if (CentralIsDue(round)) Central(model, &report);
@@ -136,9 +141,12 @@ void Evaluation::Central(const GlobalModel& model, EvaluationReport* report) {
   std::vector<std::int64_t> all(static_cast<std::size_t>(test.size()));
   std::iota(all.begin(), all.end(), 0);
   std::vector<Chunk> chunks;
-  const std::size_t positions =
-      AppendChunks(all, experiment_.evaluation.batch_size, test.target_length,
-                   -1, 0, &chunks);
+  const std::size_t positions = AppendChunks(all,
+                                             experiment_.evaluation.batch_size,
+                                             test.target_length,
+                                             -1,
+                                             0,
+                                             &chunks);
   const bool two_classes = test.num_classes == 2;
   Results results(positions, two_classes);
   Predict(workers_, model, store_, true, test.target_length, chunks, &results);
@@ -158,8 +166,10 @@ void Evaluation::Central(const GlobalModel& model, EvaluationReport* report) {
   }
 }
 
-void Evaluation::OnClients(std::int64_t round, const GlobalModel& model,
-                           const std::string& set, EvaluationReport* report) {
+void Evaluation::OnClients(std::int64_t round,
+                           const GlobalModel& model,
+                           const std::string& set,
+                           EvaluationReport* report) {
   const data::Dataset& train = world_.corpus.train;
   const partition::ClientShards& shards =
       set == "train"        ? world_.client_sets.train
@@ -171,7 +181,8 @@ void Evaluation::OnClients(std::int64_t round, const GlobalModel& model,
   const auto& sample = experiment_.evaluation.clients_sample;
   if (sample && *sample < world_.num_clients()) {
     core::Stream stream =
-        core::Stream::Named(experiment_.seed, "evaluate_clients",
+        core::Stream::Named(experiment_.seed,
+                            "evaluate_clients",
                             {static_cast<std::uint64_t>(round)});
     clients = stream.SampleWithoutReplacement(world_.num_clients(), *sample);
     std::sort(clients.begin(), clients.end());
@@ -188,7 +199,9 @@ void Evaluation::OnClients(std::int64_t round, const GlobalModel& model,
     for (const std::int64_t client : clients) {
       positions = AppendChunks(shards.Of(client),
                                experiment_.evaluation.batch_size,
-                               train.target_length, client, positions,
+                               train.target_length,
+                               client,
+                               positions,
                                &chunks);
     }
   } else {
@@ -196,12 +209,16 @@ void Evaluation::OnClients(std::int64_t round, const GlobalModel& model,
       const auto indices = shards.Of(client);
       pooled.insert(pooled.end(), indices.begin(), indices.end());
     }
-    positions = AppendChunks(pooled, experiment_.evaluation.batch_size,
-                             train.target_length, -1, 0, &chunks);
+    positions = AppendChunks(pooled,
+                             experiment_.evaluation.batch_size,
+                             train.target_length,
+                             -1,
+                             0,
+                             &chunks);
   }
   Results results(positions, false);
-  Predict(workers_, model, store_, false, train.target_length, chunks,
-          &results);
+  Predict(
+      workers_, model, store_, false, train.target_length, chunks, &results);
 
   std::vector<double> accuracies;
   std::vector<double> losses;
@@ -214,13 +231,14 @@ void Evaluation::OnClients(std::int64_t round, const GlobalModel& model,
     metric::Tally tally(train.num_classes);
     for (const std::int64_t sample_index : shards.Of(client)) {
       for (std::int64_t t = 0; t < train.target_length; ++t, ++position) {
-        tally.Add(results.losses[position], results.predicted[position],
+        tally.Add(results.losses[position],
+                  results.predicted[position],
                   train.targets[static_cast<std::size_t>(
                       sample_index * train.target_length + t)]);
       }
     }
-    scores.push_back({client, shards.SizeOf(client), tally.Loss(),
-                      tally.Accuracy()});
+    scores.push_back(
+        {client, shards.SizeOf(client), tally.Loss(), tally.Accuracy()});
     accuracies.push_back(tally.Accuracy());
     losses.push_back(tally.Loss());
     sizes.push_back(static_cast<double>(shards.SizeOf(client)));
@@ -228,8 +246,10 @@ void Evaluation::OnClients(std::int64_t round, const GlobalModel& model,
   report->metrics.emplace_back("clients/" + set + "/evaluated",
                                static_cast<double>(scores.size()));
   AppendSpread("clients/" + set + "/accuracy",
-               metric::Summarise(accuracies, sizes), report);
-  AppendSpread("clients/" + set + "/loss", metric::Summarise(losses, sizes),
+               metric::Summarise(accuracies, sizes),
+               report);
+  AppendSpread("clients/" + set + "/loss",
+               metric::Summarise(losses, sizes, metric::Worst::kHighest),
                report);
 }
 

@@ -1,17 +1,17 @@
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "fedtorch/client/state_store.h"
 #include "fedtorch/metric/classification.h"
 #include "fedtorch/round/experiment.h"
 #include "fedtorch/round/global_model.h"
 #include "fedtorch/round/workers.h"
 #include "fedtorch/round/world.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace fedtorch::round {
 
@@ -38,9 +38,13 @@ struct EvaluationReport {
 /// index and joined in order, so the result does not depend on the threads.
 class Evaluation {
  public:
-  Evaluation(const Experiment& experiment, const World& world,
-             Workers& workers, const client::StateStore& store)
-      : experiment_(experiment), world_(world), workers_(workers),
+  Evaluation(const Experiment& experiment,
+             const World& world,
+             Workers& workers,
+             const client::StateStore& store)
+      : experiment_(experiment),
+        world_(world),
+        workers_(workers),
         store_(store) {}
 
   /// Tells whether anything is due after round `round` (0 = before the first).
@@ -49,8 +53,10 @@ class Evaluation {
 
  private:
   void Central(const GlobalModel& model, EvaluationReport* report);
-  void OnClients(std::int64_t round, const GlobalModel& model,
-                 const std::string& set, EvaluationReport* report);
+  void OnClients(std::int64_t round,
+                 const GlobalModel& model,
+                 const std::string& set,
+                 EvaluationReport* report);
   bool CentralIsDue(std::int64_t round) const;
   bool ClientsAreDue(std::int64_t round) const;
 

@@ -16,7 +16,8 @@ void ReadPartition(Section& data, Experiment* experiment) {
                  "then the run is refused.",
          .unit = "samples",
          .aliases = {"min_partition_size", "min_require_size"}},
-        1, {.min = 1});
+        1,
+        {.min = 1});
     const auto seed = section.OptionalInt(
         {.name = "seed",
          .help = "Seed of the split alone, to hold it while seed varies; null "
@@ -27,7 +28,9 @@ void ReadPartition(Section& data, Experiment* experiment) {
   const auto kinds = partition::AllKinds();
   std::vector<config::KindFacts> facts;
   for (const partition::Kind* kind : kinds) {
-    facts.push_back({kind->name, kind->summary, kind->source,
+    facts.push_back({kind->name,
+                     kind->summary,
+                     kind->source,
                      [kind, read_shared](Section& section) {
                        Experiment ignored;
                        kind->make(section);
@@ -46,27 +49,30 @@ void ReadData(Section& root, Experiment* experiment) {
   Section data = root.Child(
       {.name = "data", .help = "The samples and how clients share them."});
   experiment->reader = config::MakeKind(
-      data, {.name = "dataset", .help = "Where the samples come from."},
-      data::AllKinds(), std::nullopt);
+      data,
+      {.name = "dataset", .help = "Where the samples come from."},
+      data::AllKinds(),
+      std::nullopt);
   ReadPartition(data, experiment);
 
   Section split = data.Child(
       {.name = "client_split",
        .help = "Shares of every client's samples; they add up to 1."});
   SplitShares& shares = experiment->client_split;
-  const auto share = [&split](std::string_view name, std::string_view help,
-                              double fallback) {
-    return split.Real({.name = name, .help = help}, fallback,
-                      {.min = 0.0, .max = 1.0});
-  };
+  const auto share =
+      [&split](std::string_view name, std::string_view help, double fallback) {
+        return split.Real(
+            {.name = name, .help = help}, fallback, {.min = 0.0, .max = 1.0});
+      };
   shares.train = share("train", "Share that the client trains on.", 1.0);
   shares.validation =
       share("validation", "Share kept for choosing settings.", 0.0);
   shares.test = share("test", "Share kept for the client's own test.", 0.0);
   const double sum = shares.train + shares.validation + shares.test;
   if (std::fabs(sum - 1.0) > 1e-9) {
-    split.Fail("train", "expected train + validation + test to be 1, found " +
-                            std::to_string(sum));
+    split.Fail("train",
+               "expected train + validation + test to be 1, found " +
+                   std::to_string(sum));
   }
 }
 
@@ -78,8 +84,8 @@ void ReadFederation(Section& root, Experiment* experiment) {
        .help = "Number of clients N; null with a partition that knows it "
                "(natural).",
        .unit = "clients",
-       .aliases = {"total_clients", "client_num_in_total", "n_clients",
-                   "population"}},
+       .aliases =
+           {"total_clients", "client_num_in_total", "n_clients", "population"}},
       {.min = 1});
   experiment->num_clients = clients.value_or(0);
   const bool knows = experiment->partitioner != nullptr &&
@@ -91,17 +97,24 @@ void ReadFederation(Section& root, Experiment* experiment) {
                      experiment->partitioner_name +
                      ", which needs the number of clients");
   }
-  experiment->rounds = section.Int(
-      {.name = "rounds", .help = "Number of rounds.", .unit = "rounds",
-       .aliases = {"comm_round", "global_rounds", "n_rounds",
-                   "num_server_rounds", "central_num_iterations"}},
-      std::nullopt, {.min = 1});
-  experiment->clients_per_round = section.OptionalInt(
-      {.name = "clients_per_round", .help = "Cohort size S.",
-       .unit = "clients",
-       .aliases = {"cohort_size", "client_num_per_round",
-                   "num_clients_per_iteration"}},
-      {.min = 1});
+  experiment->rounds = section.Int({.name = "rounds",
+                                    .help = "Number of rounds.",
+                                    .unit = "rounds",
+                                    .aliases = {"comm_round",
+                                                "global_rounds",
+                                                "n_rounds",
+                                                "num_server_rounds",
+                                                "central_num_iterations"}},
+                                   std::nullopt,
+                                   {.min = 1});
+  experiment->clients_per_round =
+      section.OptionalInt({.name = "clients_per_round",
+                           .help = "Cohort size S.",
+                           .unit = "clients",
+                           .aliases = {"cohort_size",
+                                       "client_num_per_round",
+                                       "num_clients_per_iteration"}},
+                          {.min = 1});
   experiment->client_fraction = section.OptionalReal(
       {.name = "client_fraction",
        .help = "Cohort as a share of all clients, in place of "
@@ -121,13 +134,24 @@ void ReadFederation(Section& root, Experiment* experiment) {
                      std::to_string(*experiment->clients_per_round));
   }
   experiment->selector = config::MakeKind(
-      section, {.name = "selection", .help = "Who takes part in a round."},
-      fleet::select::AllKinds(), "uniform");
+      section,
+      {.name = "selection", .help = "Who takes part in a round."},
+      fleet::select::AllKinds(),
+      "uniform");
+  const bool sized =
+      experiment->clients_per_round || experiment->client_fraction;
+  if (sized && experiment->selector != nullptr &&
+      !experiment->selector->uses_cohort_size()) {
+    section.Fail(
+        experiment->clients_per_round ? "clients_per_round" : "client_fraction",
+        "federation.selection takes every client, so a cohort size "
+        "has no effect; remove one of them");
+  }
 }
 
 void ReadFleet(Section& root, Experiment* experiment) {
-  Section fleet = root.Child(
-      {.name = "fleet", .help = "What the devices are like."});
+  Section fleet =
+      root.Child({.name = "fleet", .help = "What the devices are like."});
   Section stragglers = fleet.Child(
       {.name = "stragglers", .help = "The slow part of every cohort."});
   experiment->stragglers = fleet::StragglerOptions::Read(stragglers);
@@ -148,7 +172,8 @@ void ReadServer(Section& root, Experiment* experiment) {
        .help = "Weight of an update in a mean: its samples, one each, or "
                "unbiased for the sampling; auto = what the method's paper "
                "uses."},
-      {"auto", "samples", "uniform", "unbiased"}, "auto");
+      {"auto", "samples", "uniform", "unbiased"},
+      "auto");
   const auto parsed = aggregate::ParseWeighting(weighting);
   if (parsed) {
     experiment->weighting = *parsed;
@@ -158,18 +183,22 @@ void ReadServer(Section& root, Experiment* experiment) {
   experiment->optimizer = config::MakeKind(
       section,
       {.name = "optimizer", .help = "How the server steps along the update."},
-      server::AllKinds(), "sgd");
+      server::AllKinds(),
+      "sgd");
   // The trait of the kind is needed beside the object, so the choice is made
   // by hand here.
   const auto kinds = aggregate::AllKinds();
   std::vector<config::KindFacts> facts;
   for (const aggregate::Kind* kind : kinds) {
-    facts.push_back({kind->name, kind->summary, kind->source,
-                     [kind](Section& rule) { kind->make(rule); }});
+    facts.push_back(
+        {kind->name, kind->summary, kind->source, [kind](Section& rule) {
+           kind->make(rule);
+         }});
   }
   const auto chosen = section.ChooseKind(
       {.name = "aggregator", .help = "The rule that joins the updates."},
-      facts, "mean");
+      facts,
+      "mean");
   if (chosen.index) {
     experiment->aggregator = kinds[*chosen.index]->make(*chosen.section);
     experiment->reduction = kinds[*chosen.index]->reduction;
@@ -182,37 +211,41 @@ void ReadServer(Section& root, Experiment* experiment) {
 }
 
 void ReadEvaluation(Section& root, Experiment* experiment) {
-  Section section = root.Child(
-      {.name = "eval", .help = "What is measured, and when."});
+  Section section =
+      root.Child({.name = "eval", .help = "What is measured, and when."});
   EvaluationOptions& options = experiment->evaluation;
   options.every = section.Int(
       {.name = "every",
        .help = "Rounds between two evaluations; the last round always counts.",
        .unit = "rounds",
        .aliases = {"evaluation_frequency", "eval_gap", "eval_every"}},
-      1, {.min = 1});
+      1,
+      {.min = 1});
   options.central = section.Bool(
       {.name = "central",
        .help = "Evaluate on the data's test set, where it has one."},
       true);
-  options.batch_size = section.Int(
-      {.name = "batch_size", .help = "Samples evaluated in one go.",
-       .unit = "samples"},
-      500, {.min = 1});
+  options.batch_size = section.Int({.name = "batch_size",
+                                    .help = "Samples evaluated in one go.",
+                                    .unit = "samples"},
+                                   500,
+                                   {.min = 1});
   options.target_accuracy = section.OptionalReal(
       {.name = "target_accuracy",
        .help = "The summary states in which round test/accuracy reached it."},
       {.min = 0.0, .max = 1.0});
   Section clients = section.Child(
       {.name = "clients", .help = "Evaluation on the clients' own samples."});
-  options.clients_every = clients.Int(
-      {.name = "every", .help = "Rounds between two; 0 = never.",
-       .unit = "rounds"},
-      0, {.min = 0});
-  options.clients_sample = clients.OptionalInt(
-      {.name = "sample", .help = "Clients drawn each time; null = all.",
-       .unit = "clients"},
-      {.min = 1});
+  options.clients_every = clients.Int({.name = "every",
+                                       .help = "Rounds between two; 0 = never.",
+                                       .unit = "rounds"},
+                                      0,
+                                      {.min = 0});
+  options.clients_sample =
+      clients.OptionalInt({.name = "sample",
+                           .help = "Clients drawn each time; null = all.",
+                           .unit = "clients"},
+                          {.min = 1});
   options.client_sets = clients.Texts(
       {.name = "sets",
        .help = "Which of their samples: train, validation, test."},
@@ -224,50 +257,56 @@ void ReadEvaluation(Section& root, Experiment* experiment) {
                          : set == "test"       ? shares.test
                                                : -1.0;
     if (share < 0.0) {
-      clients.Fail("sets", "expected train, validation or test, found '" +
-                               set + "'");
+      clients.Fail("sets",
+                   "expected train, validation or test, found '" + set + "'");
     } else if (share == 0.0 && options.clients_every > 0) {
-      clients.Fail("sets", "clients have no " + set +
-                               " samples; give data.client_split." + set +
-                               " a share above 0");
+      clients.Fail("sets",
+                   "clients have no " + set +
+                       " samples; give data.client_split." + set +
+                       " a share above 0");
     }
   }
 }
 
 void ReadRest(Section& root, Experiment* experiment) {
-  Section output = root.Child(
-      {.name = "output", .help = "What is written, and where."});
+  Section output =
+      root.Child({.name = "output", .help = "What is written, and where."});
   experiment->output_dir = output.Text(
       {.name = "dir", .help = "Folder of the run directories."}, "runs");
   experiment->per_client = output.Choice(
       {.name = "per_client",
        .help = "Rows in clients.csv: none, one a client and evaluation, or "
                "also one a client and round."},
-      {"none", "summary", "all"}, "summary");
+      {"none", "summary", "all"},
+      "summary");
 
-  Section checkpoint = root.Child(
-      {.name = "checkpoint", .help = "What survives a stop."});
+  Section checkpoint =
+      root.Child({.name = "checkpoint", .help = "What survives a stop."});
   experiment->checkpoint_every = checkpoint.Int(
       {.name = "every",
        .help = "Rounds between two; 0 = only when the run is stopped.",
        .unit = "rounds"},
-      25, {.min = 0});
+      25,
+      {.min = 0});
   experiment->checkpoint_keep = checkpoint.Int(
-      {.name = "keep", .help = "Newest checkpoints that are kept."}, 2,
+      {.name = "keep", .help = "Newest checkpoints that are kept."},
+      2,
       {.min = 1});
 
-  Section runtime = root.Child(
-      {.name = "runtime", .help = "How this machine is used; never changes "
-                                  "results."});
-  experiment->threads = runtime.AutoInt(
-      {.name = "threads", .help = "Workers; auto = all cores.",
-       .unit = "threads"},
-      {.min = 1, .max = 1024});
+  Section runtime =
+      root.Child({.name = "runtime",
+                  .help = "How this machine is used; never changes "
+                          "results."});
+  experiment->threads = runtime.AutoInt({.name = "threads",
+                                         .help = "Workers; auto = all cores.",
+                                         .unit = "threads"},
+                                        {.min = 1, .max = 1024});
   experiment->state_memory_mb = runtime.Int(
       {.name = "state_memory_mb",
        .help = "Memory for per-client state before it goes to disk.",
        .unit = "MB"},
-      1024, {.min = 0});
+      1024,
+      {.min = 0});
 }
 
 }  // namespace
@@ -277,18 +316,22 @@ Experiment Experiment::Read(Section root) {
   experiment.name = root.Text(
       {.name = "name", .help = "Names the experiment and its run folder."},
       "experiment");
-  const bool plain = !experiment.name.empty() &&
-                     experiment.name.find_first_of("/\\") == std::string::npos &&
-                     experiment.name[0] != '.';
+  const bool plain =
+      !experiment.name.empty() &&
+      experiment.name.find_first_of("/\\") == std::string::npos &&
+      experiment.name[0] != '.';
   if (!plain) {
-    root.Fail("name", "expected a name that can be a folder, without '/' and "
-                      "not starting with '.', found '" +
-                          experiment.name + "'");
+    root.Fail("name",
+              "expected a name that can be a folder, without '/' and "
+              "not starting with '.', found '" +
+                  experiment.name + "'");
   }
-  experiment.seed = static_cast<std::uint64_t>(root.Int(
-      {.name = "seed", .help = "Master seed; every stream derives from it.",
-       .aliases = {"random_seed"}},
-      0, {.min = 0}));
+  experiment.seed = static_cast<std::uint64_t>(
+      root.Int({.name = "seed",
+                .help = "Master seed; every stream derives from it.",
+                .aliases = {"random_seed"}},
+               0,
+               {.min = 0}));
   experiment.partition_seed = experiment.seed;
   ReadData(root, &experiment);
   experiment.model = model::Options::Read(root);
@@ -298,8 +341,10 @@ Experiment Experiment::Read(Section root) {
   const auto methods = algorithm::AllKinds();
   std::vector<config::KindFacts> facts;
   for (const algorithm::Kind* kind : methods) {
-    facts.push_back({kind->name, kind->summary, kind->source,
-                     [kind](Section& section) { kind->make(section); }});
+    facts.push_back(
+        {kind->name, kind->summary, kind->source, [kind](Section& section) {
+           kind->make(section);
+         }});
   }
   const auto chosen = root.ChooseKind(
       {.name = "algorithm", .help = "The training method."}, facts, "fedavg");

@@ -1,11 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "fedtorch/aggregate/aggregator.h"
 #include "fedtorch/aggregate/weighting.h"
 #include "fedtorch/algorithm/method.h"
@@ -18,17 +12,23 @@
 #include "fedtorch/partition/partitioner.h"
 #include "fedtorch/server/optimizer.h"
 
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace fedtorch::round {
 
 /// Holds the `eval` section.
 struct EvaluationOptions {
-  std::int64_t every = 1;         ///< rounds; the last round always counts
-  bool central = true;            ///< on the data's test set, if it has one
-  std::int64_t batch_size = 500;  ///< samples of one chunk
-  std::int64_t clients_every = 0; ///< rounds; 0 = never
-  std::optional<std::int64_t> clients_sample;  ///< clients drawn; unset = all
+  std::int64_t every = 1;          ///< rounds; the last round always counts
+  bool central = true;             ///< on the data's test set, if it has one
+  std::int64_t batch_size = 500;   ///< samples of one chunk
+  std::int64_t clients_every = 0;  ///< rounds; 0 = never
+  std::optional<std::int64_t> clients_sample;    ///< clients drawn; unset = all
   std::vector<std::string> client_sets{"test"};  ///< train, validation, test
-  std::optional<double> target_accuracy;  ///< for rounds_to_target
+  std::optional<double> target_accuracy;         ///< for rounds_to_target
 };
 
 /// Holds shares of every client's samples; they add up to 1.
@@ -71,7 +71,7 @@ struct Experiment {
 
   EvaluationOptions evaluation;
   std::string output_dir;
-  std::string per_client;  ///< none, summary or all
+  std::string per_client;             ///< none, summary or all
   std::int64_t checkpoint_every = 0;  ///< rounds; 0 = only when stopped
   std::int64_t checkpoint_keep = 2;
   std::optional<std::int64_t> threads;  ///< unset = all cores

@@ -1,18 +1,20 @@
 #include "fedtorch/round/global_model.h"
 
+#include "fedtorch/core/hash.h"
+
 #include <algorithm>
 #include <cmath>
 #include <span>
-
-#include "fedtorch/core/hash.h"
 
 namespace fedtorch::round {
 namespace {
 
 std::vector<float> Rounded(const std::vector<double>& values) {
   std::vector<float> rounded(values.size());
-  std::transform(values.begin(), values.end(), rounded.begin(),
-                 [](double value) { return static_cast<float>(value); });
+  std::transform(
+      values.begin(), values.end(), rounded.begin(), [](double value) {
+        return static_cast<float>(value);
+      });
   return rounded;
 }
 

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "fedtorch/model/network.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
-
-#include "fedtorch/model/network.h"
 
 namespace fedtorch::round {
 
@@ -17,8 +17,7 @@ struct GlobalModel {
   std::vector<std::int64_t> counters;
 
   /// Draws the initial model from the streams of `seed`.
-  static GlobalModel Initial(const model::Network& network,
-                             std::uint64_t seed);
+  static GlobalModel Initial(const model::Network& network, std::uint64_t seed);
   std::vector<float> SentParameters() const;
   std::vector<float> SentBuffers() const;
   /// SHA-256 of what is sent: parameters, buffers, counters.

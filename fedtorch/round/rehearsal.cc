@@ -1,11 +1,11 @@
 #include "fedtorch/round/rehearsal.h"
 
+#include "fedtorch/round/evaluation.h"
+#include "fedtorch/round/sync_round.h"
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-
-#include "fedtorch/round/evaluation.h"
-#include "fedtorch/round/sync_round.h"
 
 namespace fedtorch::round {
 
@@ -18,13 +18,13 @@ Estimate Rehearse(Experiment& experiment) {
   estimate.parameters = world.network.num_parameters();
   estimate.client_updates = estimate.cohort * experiment.rounds;
   estimate.data_bytes = world.corpus.train.memory_bytes();
-  if (world.corpus.test) estimate.data_bytes += world.corpus.test->memory_bytes();
+  if (world.corpus.test)
+    estimate.data_bytes += world.corpus.test->memory_bytes();
 
   double steps = 0.0;
   for (std::int64_t client = 0; client < world.num_clients(); ++client) {
-    steps += static_cast<double>(
-        experiment.work.StepsOf(world.client_sets.train.SizeOf(client),
-                                experiment.work.epochs));
+    steps += static_cast<double>(experiment.work.StepsOf(
+        world.client_sets.train.SizeOf(client), experiment.work.epochs));
   }
   const double mean_steps = steps / static_cast<double>(world.num_clients());
   estimate.client_steps = static_cast<std::int64_t>(

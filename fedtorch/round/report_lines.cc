@@ -1,5 +1,8 @@
 #include "fedtorch/round/report_lines.h"
 
+#include "fedtorch/core/errors.h"
+
+#include <nlohmann/json.hpp>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -7,10 +10,7 @@
 #include <cmath>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <numeric>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::round {
 namespace {
@@ -115,8 +115,10 @@ core::JsonLine MetricsLine(const RoundReport* report,
   return line;
 }
 
-core::JsonLine TimingLine(std::int64_t round, const RoundReport& report,
-                          double evaluate_seconds, double record_seconds,
+core::JsonLine TimingLine(std::int64_t round,
+                          const RoundReport& report,
+                          double evaluate_seconds,
+                          double record_seconds,
                           double wall_seconds) {
   core::JsonLine line;
   line.Add("round", round)

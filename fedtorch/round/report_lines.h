@@ -1,15 +1,15 @@
 #pragma once
 
+#include "fedtorch/core/json_line.h"
+#include "fedtorch/record/client_table.h"
+#include "fedtorch/round/evaluation.h"
+#include "fedtorch/round/sync_round.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "fedtorch/core/json_line.h"
-#include "fedtorch/record/client_table.h"
-#include "fedtorch/round/evaluation.h"
-#include "fedtorch/round/sync_round.h"
 
 namespace fedtorch::round {
 
@@ -21,8 +21,10 @@ const std::vector<std::string>& ClientColumns();
 core::JsonLine MetricsLine(const RoundReport* report,
                            const EvaluationReport* evaluation);
 /// Formats a line of timing.jsonl: what depends on the host.
-core::JsonLine TimingLine(std::int64_t round, const RoundReport& report,
-                          double evaluate_seconds, double record_seconds,
+core::JsonLine TimingLine(std::int64_t round,
+                          const RoundReport& report,
+                          double evaluate_seconds,
+                          double record_seconds,
                           double wall_seconds);
 /// Rows of one round's cohort (`output.per_client: all`), set "update".
 std::vector<record::ClientRow> UpdateRows(const RoundReport& report);

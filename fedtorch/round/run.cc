@@ -1,11 +1,5 @@
 #include "fedtorch/round/run.h"
 
-#include <unistd.h>
-
-#include <chrono>
-#include <ctime>
-#include <iostream>
-
 #include "fedtorch/core/atomic_file.h"
 #include "fedtorch/core/errors.h"
 #include "fedtorch/partition/skew.h"
@@ -16,6 +10,12 @@
 #include "fedtorch/round/report_lines.h"
 #include "fedtorch/round/saved_state.h"
 #include "fedtorch/round/sync_round.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <ctime>
+#include <iostream>
 
 namespace fedtorch::round {
 namespace {
@@ -131,8 +131,8 @@ class RunSession {
   RunResult Loop(const record::InterruptGuard& guard) {
     record::Progress progress(
         std::cerr,
-        {.mode = request_.quiet ? record::ProgressMode::kNone
-                                : request_.progress,
+        {.mode =
+             request_.quiet ? record::ProgressMode::kNone : request_.progress,
          .terminal = record::Terminal::Detect(STDERR_FILENO),
          .rounds = experiment_.rounds,
          .first_done = done_},
@@ -165,8 +165,8 @@ class RunSession {
     }
     directory_.AppendMetrics(MetricsLine(&report, due ? &evaluation : nullptr));
     const double end = Seconds();
-    directory_.AppendTiming(TimingLine(round, report, evaluation.seconds,
-                                       end - recording, end - start));
+    directory_.AppendTiming(TimingLine(
+        round, report, evaluation.seconds, end - recording, end - start));
     done_ = round;
     const std::int64_t every = experiment_.checkpoint_every;
     if (every > 0 && round % every == 0 && round < experiment_.rounds) Save();
@@ -191,8 +191,13 @@ class RunSession {
 
   void Save() {
     directory_.Sync();
-    SaveState(checkpoints_, done_, request_.config_hash, experiment_, world_,
-              model_, store_);
+    SaveState(checkpoints_,
+              done_,
+              request_.config_hash,
+              experiment_,
+              world_,
+              model_,
+              store_);
     directory_.SetStatus(record::RunState::kRunning, done_);
   }
 
@@ -200,9 +205,9 @@ class RunSession {
     Save();
     const bool by_person = stop == record::StopRequest::kInterrupt;
     const int code = by_person ? 130 : 75;
-    const std::string message =
-        "stopped after round " + std::to_string(done_) + " of " +
-        std::to_string(experiment_.rounds) + " with a checkpoint";
+    const std::string message = "stopped after round " + std::to_string(done_) +
+                                " of " + std::to_string(experiment_.rounds) +
+                                " with a checkpoint";
     directory_.SetStatus(record::RunState::kPreempted, done_, message);
     CloseManifest(code);
     std::cerr << message << "\ncontinue with: fedrun resume "
@@ -228,11 +233,13 @@ class RunSession {
 
   core::JsonLine Summary() const {
     return SummaryLine(directory_.metrics(),
-                       experiment_.evaluation.target_accuracy, model_.Hash());
+                       experiment_.evaluation.target_accuracy,
+                       model_.Hash());
   }
 
   // Reports a failure without hiding it behind another, e.g. on a full disk.
-  void Fail(record::RunState state, const std::string& message,
+  void Fail(record::RunState state,
+            const std::string& message,
             int code) noexcept {
     try {
       directory_.SetStatus(state, done_, message);
@@ -302,8 +309,8 @@ class RunSession {
         static_cast<double>(vectors) * 4e-6 *
         static_cast<double>(world_.network.num_parameters()) *
         static_cast<double>(world_.num_clients());
-    Note("client state: up to " + std::to_string(
-             static_cast<std::int64_t>(megabytes) + 1) +
+    Note("client state: up to " +
+         std::to_string(static_cast<std::int64_t>(megabytes) + 1) +
          " MB once every client has taken part; beyond "
          "runtime.state_memory_mb = " +
          std::to_string(experiment_.state_memory_mb) + " it goes to disk");

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "fedtorch/record/progress.h"
+#include "fedtorch/round/experiment.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "fedtorch/record/progress.h"
-#include "fedtorch/round/experiment.h"
 
 namespace fedtorch::round {
 
@@ -27,6 +27,7 @@ struct RunRequest {
   bool quiet = false;  ///< no notes and no progress on stderr
 };
 
+/// Holds where a run is recorded and how it ended.
 struct RunResult {
   std::filesystem::path directory;
   std::string summary;  ///< JSON, as in summary.json

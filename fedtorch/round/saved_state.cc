@@ -1,11 +1,11 @@
 #include "fedtorch/round/saved_state.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <cstring>
 #include <span>
 #include <utility>
 #include <vector>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::round {
 namespace {
@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kMethodPrefix = "method/";
 constexpr std::string_view kOptimizerPrefix = "optimizer/";
 
-void AddState(const server::State& state, std::string_view prefix,
+void AddState(const server::State& state,
+              std::string_view prefix,
               record::Checkpoint* checkpoint) {
   for (const auto& [name, values] : state) {
     checkpoint->doubles[std::string(prefix) + name] = values;
@@ -45,24 +46,28 @@ core::NpyArray Array(const std::string& dtype,
 
 template <class T>
 std::vector<T> Take(const std::map<std::string, std::vector<T>>& vectors,
-                    const std::string& name, std::size_t size) {
+                    const std::string& name,
+                    std::size_t size) {
   const auto found = vectors.find(name);
   if (found == vectors.end() || found->second.size() != size) {
-    throw core::RunError(
-        "checkpoint: expected " + std::to_string(size) + " values of " + name +
-        ", found " +
-        (found == vectors.end() ? "none"
-                                : std::to_string(found->second.size())) +
-        "; the model differs from the one that was saved");
+    throw core::RunError("checkpoint: expected " + std::to_string(size) +
+                         " values of " + name + ", found " +
+                         (found == vectors.end()
+                              ? "none"
+                              : std::to_string(found->second.size())) +
+                         "; the model differs from the one that was saved");
   }
   return found->second;
 }
 
 }  // namespace
 
-void SaveState(record::CheckpointFolder& folder, std::int64_t round,
-               const std::string& config_hash, const Experiment& experiment,
-               const World& world, const GlobalModel& model,
+void SaveState(record::CheckpointFolder& folder,
+               std::int64_t round,
+               const std::string& config_hash,
+               const Experiment& experiment,
+               const World& world,
+               const GlobalModel& model,
                const client::StateStore& store) {
   record::Checkpoint checkpoint;
   checkpoint.round = round;
@@ -72,7 +77,8 @@ void SaveState(record::CheckpointFolder& folder, std::int64_t round,
   checkpoint.ints["counters"] = model.counters;
   AddState(experiment.method->SaveState(), kMethodPrefix, &checkpoint);
   AddState(experiment.optimizer->SaveState(), kOptimizerPrefix, &checkpoint);
-  folder.Save(checkpoint, ModelArraysOf(world.network, model),
+  folder.Save(checkpoint,
+              ModelArraysOf(world.network, model),
               [&store](record::ClientStateSink& sink) {
                 store.Visit([&sink](const std::string& name,
                                     std::int64_t client,
@@ -83,11 +89,11 @@ void SaveState(record::CheckpointFolder& folder, std::int64_t round,
 }
 
 void RestoreState(const record::LoadedCheckpoint& checkpoint,
-                  Experiment& experiment, GlobalModel* model,
+                  Experiment& experiment,
+                  GlobalModel* model,
                   client::StateStore& store) {
   const record::Checkpoint& state = checkpoint.state();
-  model->parameters =
-      Take(state.doubles, "model", model->parameters.size());
+  model->parameters = Take(state.doubles, "model", model->parameters.size());
   model->buffers = Take(state.doubles, "buffers", model->buffers.size());
   model->counters = Take(state.ints, "counters", model->counters.size());
   experiment.method->LoadState(TakeState(state, kMethodPrefix));
@@ -107,16 +113,17 @@ record::ModelArrays ModelArraysOf(const model::Network& network,
   const std::vector<float> parameters = model.SentParameters();
   const std::vector<float> buffers = model.SentBuffers();
   record::ModelArrays arrays;
-  const auto append = [&arrays](const auto& entries, const std::string& dtype,
-                                auto values) {
-    for (const model::TensorEntry& entry : entries) {
-      arrays.emplace_back(
-          entry.name,
-          Array(dtype, entry.shape,
-                values.subspan(static_cast<std::size_t>(entry.offset),
-                               static_cast<std::size_t>(entry.size))));
-    }
-  };
+  const auto append =
+      [&arrays](const auto& entries, const std::string& dtype, auto values) {
+        for (const model::TensorEntry& entry : entries) {
+          arrays.emplace_back(
+              entry.name,
+              Array(dtype,
+                    entry.shape,
+                    values.subspan(static_cast<std::size_t>(entry.offset),
+                                   static_cast<std::size_t>(entry.size))));
+        }
+      };
   append(layout.parameters, "<f4", std::span<const float>(parameters));
   append(layout.buffers, "<f4", std::span<const float>(buffers));
   append(layout.counters, "<i8", std::span<const std::int64_t>(model.counters));

@@ -1,12 +1,12 @@
 #include "fedtorch/round/sync_round.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
 #include <numeric>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::round {
 namespace {
@@ -39,13 +39,15 @@ double Norm(std::span<const float> values) {
   return std::sqrt(sum);
 }
 
-core::ExactSum& SumOf(Worker& worker, const std::string& name,
+core::ExactSum& SumOf(Worker& worker,
+                      const std::string& name,
                       std::size_t size) {
   return worker.sums.try_emplace(name, size).first->second;
 }
 
 // Adds up what the workers hold under one name, and empties them.
-std::vector<double> Collect(Workers& workers, const std::string& name,
+std::vector<double> Collect(Workers& workers,
+                            const std::string& name,
                             std::size_t size) {
   core::ExactSum total(size);
   for (Worker& worker : workers.all()) {
@@ -68,14 +70,15 @@ std::int64_t RoundReport::num_admitted() const {
 }
 
 std::int64_t RoundReport::num_dropped() const {
-  return std::count_if(clients.begin(), clients.end(),
-                       [](const auto& record) { return record.dropped; });
+  return std::count_if(clients.begin(), clients.end(), [](const auto& record) {
+    return record.dropped;
+  });
 }
 
 std::int64_t RoundReport::num_rejected() const {
-  return std::count_if(
-      clients.begin(), clients.end(),
-      [](const auto& record) { return !record.rejected.empty(); });
+  return std::count_if(clients.begin(), clients.end(), [](const auto& record) {
+    return !record.rejected.empty();
+  });
 }
 
 std::int64_t RoundReport::num_steps() const {
@@ -84,9 +87,13 @@ std::int64_t RoundReport::num_steps() const {
   return steps;
 }
 
-SyncRound::SyncRound(Experiment& experiment, const World& world,
-                     Workers& workers, client::StateStore& store)
-    : experiment_(experiment), world_(world), workers_(workers),
+SyncRound::SyncRound(Experiment& experiment,
+                     const World& world,
+                     Workers& workers,
+                     client::StateStore& store)
+    : experiment_(experiment),
+      world_(world),
+      workers_(workers),
       store_(store) {}
 
 RoundReport SyncRound::Run(std::int64_t round, GlobalModel* model) {
@@ -123,8 +130,11 @@ std::vector<ClientRecord> SyncRound::Select(
        .shares = world_.shares});
   std::vector<ClientRecord> records;
   for (const fleet::Assignment& assignment :
-       fleet::AssignWork(experiment_.stragglers, cohort,
-                         experiment_.work.epochs, experiment_.seed, round)) {
+       fleet::AssignWork(experiment_.stragglers,
+                         cohort,
+                         experiment_.work.epochs,
+                         experiment_.seed,
+                         round)) {
     ClientRecord record;
     record.client = assignment.client;
     record.multiplicity = assignment.multiplicity;
@@ -187,8 +197,8 @@ void SyncRound::Train(const GlobalModel& model,
   std::vector<std::int64_t> steps(cohort);
   for (std::size_t slot = 0; slot < cohort; ++slot) {
     if (report->clients[slot].dropped) continue;
-    steps[slot] = experiment_.work.StepsOf(report->clients[slot].samples,
-                                           epochs[slot]);
+    steps[slot] =
+        experiment_.work.StepsOf(report->clients[slot].samples, epochs[slot]);
     order.push_back(static_cast<std::int64_t>(slot));
   }
   // Longest first, so that the last worker to end ends early.
@@ -229,23 +239,26 @@ void SyncRound::Train(const GlobalModel& model,
        counter_bytes);
 }
 
-void SyncRound::TrainOne(Worker& worker, std::size_t slot, std::int64_t epochs,
-                         double weight, RoundReport* report) {
+void SyncRound::TrainOne(Worker& worker,
+                         std::size_t slot,
+                         std::int64_t epochs,
+                         double weight,
+                         RoundReport* report) {
   ClientRecord& record = report->clients[slot];
   engine::Session& session = *worker.session;
   std::copy(sent_.begin(), sent_.end(), session.parameters().begin());
-  std::copy(sent_counters_.begin(), sent_counters_.end(),
-            session.counters().begin());
+  std::copy(
+      sent_counters_.begin(), sent_counters_.end(), session.counters().begin());
   const bool local_buffers =
       experiment_.model.buffers == model::BufferPolicy::kLocal &&
       !sent_buffers_.empty();
   std::vector<float> own_buffers;
   if (local_buffers && store_.Read(kBuffers, record.client, &own_buffers)) {
-    std::copy(own_buffers.begin(), own_buffers.end(),
-              session.buffers().begin());
+    std::copy(
+        own_buffers.begin(), own_buffers.end(), session.buffers().begin());
   } else {
-    std::copy(sent_buffers_.begin(), sent_buffers_.end(),
-              session.buffers().begin());
+    std::copy(
+        sent_buffers_.begin(), sent_buffers_.end(), session.buffers().begin());
   }
   worker.state.clear();
   for (const std::string& name : experiment_.method->state_names()) {
@@ -278,9 +291,10 @@ void SyncRound::TrainOne(Worker& worker, std::size_t slot, std::int64_t epochs,
 
   // From here on the update counts.
   if (experiment_.reduction == Reduction::kTable) {
-    std::copy(update.delta.begin(), update.delta.end(),
-              table_.begin() + static_cast<std::ptrdiff_t>(
-                                   slot * update.delta.size()));
+    std::copy(update.delta.begin(),
+              update.delta.end(),
+              table_.begin() +
+                  static_cast<std::ptrdiff_t>(slot * update.delta.size()));
   } else {
     SumOf(worker, kDeltas, sent_.size()).Add(weight, update.delta);
   }
@@ -294,8 +308,7 @@ void SyncRound::TrainOne(Worker& worker, std::size_t slot, std::int64_t epochs,
       store_.Write(kBuffers, record.client, session.buffers());
     }
   }
-  counters_[slot].assign(session.counters().begin(),
-                         session.counters().end());
+  counters_[slot].assign(session.counters().begin(), session.counters().end());
   for (const auto& [name, values] : update.state) {
     store_.Write(name, record.client, values);
   }
@@ -322,7 +335,8 @@ void SyncRound::Admit(Worker& worker, ClientRecord* record) const {
 }
 
 void SyncRound::Aggregate(const std::vector<double>& weights,
-                          RoundReport* report, GlobalModel* model) {
+                          RoundReport* report,
+                          GlobalModel* model) {
   Stopwatch watch;
   const std::size_t dimension = sent_.size();
   std::vector<std::size_t> admitted;
@@ -333,8 +347,8 @@ void SyncRound::Aggregate(const std::vector<double>& weights,
     const ClientRecord& record = report->clients[slot];
     if (!record.rejected.empty() && experiment_.fail_on_nonfinite) {
       throw core::Diverged("round " + std::to_string(report->round) +
-                           ", client " + std::to_string(record.client) +
-                           ": " + record.rejected +
+                           ", client " + std::to_string(record.client) + ": " +
+                           record.rejected +
                            "; lower client.optimizer.lr, or set "
                            "server.fail_on_nonfinite=false to go on without "
                            "such updates");
@@ -376,11 +390,11 @@ void SyncRound::Aggregate(const std::vector<double>& weights,
     // Close the gaps that absent members left.
     for (std::size_t row = 0; row < admitted.size(); ++row) {
       if (admitted[row] == row) continue;
-      const auto from = table_.begin() + static_cast<std::ptrdiff_t>(
-                                             admitted[row] * dimension);
-      std::copy(from, from + static_cast<std::ptrdiff_t>(dimension),
-                table_.begin() +
-                    static_cast<std::ptrdiff_t>(row * dimension));
+      const auto from = table_.begin() +
+                        static_cast<std::ptrdiff_t>(admitted[row] * dimension);
+      std::copy(from,
+                from + static_cast<std::ptrdiff_t>(dimension),
+                table_.begin() + static_cast<std::ptrdiff_t>(row * dimension));
     }
     aggregate =
         experiment_.aggregator
@@ -426,8 +440,7 @@ void SyncRound::Aggregate(const std::vector<double>& weights,
     }
     for (const std::size_t slot : admitted) {
       for (std::size_t i = 0; i < model->counters.size(); ++i) {
-        model->counters[i] =
-            std::max(model->counters[i], counters_[slot][i]);
+        model->counters[i] = std::max(model->counters[i], counters_[slot][i]);
       }
     }
   }

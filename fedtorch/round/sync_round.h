@@ -1,16 +1,16 @@
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "fedtorch/client/state_store.h"
 #include "fedtorch/round/experiment.h"
 #include "fedtorch/round/global_model.h"
 #include "fedtorch/round/workers.h"
 #include "fedtorch/round/world.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace fedtorch::round {
 
@@ -19,9 +19,9 @@ struct ClientRecord {
   std::int64_t client = 0;
   std::int64_t samples = 0;
   bool straggler = false;
-  bool dropped = false;   ///< took no part: straggler under `drop`, no sample
-  std::string rejected;   ///< why the update was set aside, or empty
-  double weight = 0.0;    ///< effective weight in the mean
+  bool dropped = false;     ///< took no part: straggler under `drop`, no sample
+  std::string rejected;     ///< why the update was set aside, or empty
+  double weight = 0.0;      ///< effective weight in the mean
   double delta_norm = 0.0;  ///< L2
   std::int64_t multiplicity = 1;
   client::LocalResult result;
@@ -32,10 +32,10 @@ struct RoundReport {
   std::int64_t round = 0;
   double lr = 0.0;
   std::vector<ClientRecord> clients;  ///< the cohort, ascending client id
-  double train_loss = 0.0;       ///< weighted over admitted clients; NaN if none
-  double update_norm = 0.0;      ///< L2 of the aggregated vector
-  std::int64_t up_bytes = 0;     ///< sent by clients
-  std::int64_t down_bytes = 0;   ///< sent to clients
+  double train_loss = 0.0;      ///< weighted over admitted clients; NaN if none
+  double update_norm = 0.0;     ///< L2 of the aggregated vector
+  std::int64_t up_bytes = 0;    ///< sent by clients
+  std::int64_t down_bytes = 0;  ///< sent to clients
   std::map<std::string, double> diagnostics;  ///< of the method
   double select_seconds = 0, train_seconds = 0, aggregate_seconds = 0,
          server_seconds = 0;
@@ -51,7 +51,9 @@ struct RoundReport {
 /// server state, the optimiser and the state store live from round to round.
 class SyncRound {
  public:
-  SyncRound(Experiment& experiment, const World& world, Workers& workers,
+  SyncRound(Experiment& experiment,
+            const World& world,
+            Workers& workers,
             client::StateStore& store);
 
   /// Runs round `round` (from 1) and moves `model`.
@@ -65,12 +67,18 @@ class SyncRound {
                                    std::vector<std::int64_t>* epochs) const;
   std::vector<double> PlannedWeights(
       std::int64_t round, const std::vector<ClientRecord>& cohort) const;
-  void Train(const GlobalModel& model, const std::vector<std::int64_t>& epochs,
-             const std::vector<double>& weights, RoundReport* report);
-  void TrainOne(Worker& worker, std::size_t slot, std::int64_t epochs,
-                double weight, RoundReport* report);
+  void Train(const GlobalModel& model,
+             const std::vector<std::int64_t>& epochs,
+             const std::vector<double>& weights,
+             RoundReport* report);
+  void TrainOne(Worker& worker,
+                std::size_t slot,
+                std::int64_t epochs,
+                double weight,
+                RoundReport* report);
   void Admit(Worker& worker, ClientRecord* record) const;
-  void Aggregate(const std::vector<double>& weights, RoundReport* report,
+  void Aggregate(const std::vector<double>& weights,
+                 RoundReport* report,
                  GlobalModel* model);
 
   Experiment& experiment_;

@@ -1,8 +1,8 @@
 #include "fedtorch/round/workers.h"
 
 #include <tbb/global_control.h>
-#include <tbb/parallel_for.h>
 #include <tbb/info.h>
+#include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
 #include <atomic>
@@ -30,7 +30,8 @@ class Workers::Arena {
   tbb::task_arena arena_;
 };
 
-Workers::Workers(std::int64_t count, const Experiment& experiment,
+Workers::Workers(std::int64_t count,
+                 const Experiment& experiment,
                  const World& world)
     : arena_(std::make_unique<Arena>(static_cast<int>(count))),
       experiment_(experiment),
@@ -55,9 +56,11 @@ void Workers::Run(const std::vector<std::int64_t>& order,
     if (worker.session == nullptr) {
       worker.session = engine::MakeAutogradSession(world_.network,
                                                    experiment_.model.buffers);
-      worker.problem = std::make_unique<client::SessionProblem>(
-          *worker.session, world_.corpus.train, experiment_.work,
-          experiment_.seed);
+      worker.problem =
+          std::make_unique<client::SessionProblem>(*worker.session,
+                                                   world_.corpus.train,
+                                                   experiment_.work,
+                                                   experiment_.seed);
       worker.train_reader =
           std::make_unique<client::BatchReader>(world_.corpus.train);
       if (world_.corpus.test) {
@@ -83,7 +86,10 @@ void Workers::Run(const std::vector<std::int64_t>& order,
   arena_->get().execute([&] {
     // One loop a worker; each takes clients until none is left, so a worker's
     // memory is touched by one thread at a time and nothing is stolen midway.
-    tbb::parallel_for(std::size_t{0}, workers_.size(), std::size_t{1}, serve,
+    tbb::parallel_for(std::size_t{0},
+                      workers_.size(),
+                      std::size_t{1},
+                      serve,
                       tbb::simple_partitioner{});
   });
   if (failure) std::rethrow_exception(failure);

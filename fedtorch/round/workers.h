@@ -1,17 +1,17 @@
 #pragma once
 
+#include "fedtorch/client/local_problem.h"
+#include "fedtorch/client/session_problem.h"
+#include "fedtorch/core/exact_sum.h"
+#include "fedtorch/engine/session.h"
+#include "fedtorch/round/world.h"
+
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "fedtorch/client/local_problem.h"
-#include "fedtorch/client/session_problem.h"
-#include "fedtorch/core/exact_sum.h"
-#include "fedtorch/engine/session.h"
-#include "fedtorch/round/world.h"
 
 namespace fedtorch::round {
 
@@ -34,8 +34,7 @@ std::int64_t WorkerCount(const Experiment& experiment);
 class Workers {
  public:
   /// Starts `count` workers (oneTBB threads). Sessions are made on first use.
-  Workers(std::int64_t count, const Experiment& experiment,
-          const World& world);
+  Workers(std::int64_t count, const Experiment& experiment, const World& world);
   ~Workers();
 
   std::int64_t count() const;

@@ -1,18 +1,19 @@
 #include "fedtorch/round/world.h"
 
+#include "fedtorch/core/errors.h"
+#include "fedtorch/core/stream.h"
+
 #include <tbb/parallel_for.h>
 
 #include <utility>
-
-#include "fedtorch/core/errors.h"
-#include "fedtorch/core/stream.h"
 
 namespace fedtorch::round {
 namespace {
 
 // Feature noise belongs to a sample for good, so it is added once. Bytes
 // cannot hold it: such a dataset becomes float32, already normalised.
-void AddFeatureNoise(const partition::Split& split, std::uint64_t seed,
+void AddFeatureNoise(const partition::Split& split,
+                     std::uint64_t seed,
                      data::Dataset* dataset) {
   if (split.feature_noise.empty()) return;
   if (dataset->type == data::FeatureType::kInt64) {
@@ -24,7 +25,8 @@ void AddFeatureNoise(const partition::Split& split, std::uint64_t seed,
   std::vector<float> values(static_cast<std::size_t>(dataset->size()) * width);
   tbb::parallel_for(std::int64_t{0}, dataset->size(), [&](std::int64_t i) {
     data::GatherFeatures(
-        *dataset, std::span(&i, 1),
+        *dataset,
+        std::span(&i, 1),
         std::span(values).subspan(static_cast<std::size_t>(i) * width, width));
   });
   tbb::parallel_for(
@@ -66,16 +68,18 @@ World BuildWorld(const Experiment& experiment) {
   world.input = InputOf(train);
   // The model is checked before the split is drawn: it fails faster.
   world.network = experiment.model.Build(world.input);
-  world.split = experiment.partitioner->Partition(
-      {.dataset = train,
-       .num_clients = experiment.num_clients,
-       .min_samples = experiment.min_samples,
-       .seed = experiment.partition_seed});
+  world.split =
+      experiment.partitioner->Partition({.dataset = train,
+                                         .num_clients = experiment.num_clients,
+                                         .min_samples = experiment.min_samples,
+                                         .seed = experiment.partition_seed});
   AddFeatureNoise(world.split, experiment.partition_seed, &train);
   const SplitShares& shares = experiment.client_split;
-  world.client_sets = partition::SplitClients(
-      world.split.shards, shares.train, shares.validation, shares.test,
-      experiment.partition_seed);
+  world.client_sets = partition::SplitClients(world.split.shards,
+                                              shares.train,
+                                              shares.validation,
+                                              shares.test,
+                                              experiment.partition_seed);
   const std::int64_t clients = world.num_clients();
   if (experiment.clients_per_round && *experiment.clients_per_round > clients) {
     throw core::ConfigError(

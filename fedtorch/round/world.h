@@ -1,16 +1,16 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string>
-#include <vector>
-
 #include "fedtorch/data/reader.h"
 #include "fedtorch/model/network.h"
 #include "fedtorch/partition/client_split.h"
 #include "fedtorch/partition/partitioner.h"
 #include "fedtorch/round/experiment.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace fedtorch::round {
 

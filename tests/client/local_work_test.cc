@@ -1,10 +1,10 @@
 #include "fedtorch/client/local_work.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include "fedtorch/config/document.h"
 #include "fedtorch/core/errors.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace fedtorch::client {
 namespace {

@@ -1,11 +1,11 @@
 #include "fedtorch/client/session_problem.h"
 
+#include "fedtorch/model/model.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <numeric>
-
-#include "fedtorch/model/model.h"
 
 namespace fedtorch::client {
 namespace {
@@ -29,25 +29,28 @@ class SessionProblemTest : public ::testing::Test {
  protected:
   SessionProblemTest()
       : dataset_(SmallData()),
-        network_(model::Network::Build(
-            {model::Dense(5), model::Simple(model::LayerType::kTanh),
-             model::Dense(3)},
-            {.shape = {4}, .num_classes = 3})),
-        session_(engine::MakeAutogradSession(
-            network_, model::BufferPolicy::kAggregate)),
+        network_(model::Network::Build({model::Dense(5),
+                                        model::Simple(model::LayerType::kTanh),
+                                        model::Dense(3)},
+                                       {.shape = {4}, .num_classes = 3})),
+        session_(engine::MakeAutogradSession(network_,
+                                             model::BufferPolicy::kAggregate)),
         indices_(23) {
     std::iota(indices_.begin(), indices_.end(), 0);
     initial_.assign(session_->parameters().begin(),
                     session_->parameters().end());
   }
 
-  LocalResult Train(const LocalWork& work, std::int64_t client,
+  LocalResult Train(const LocalWork& work,
+                    std::int64_t client,
                     std::vector<float>* weights) {
     SessionProblem problem(*session_, dataset_, work, 5);
-    std::copy(initial_.begin(), initial_.end(),
-              session_->parameters().begin());
-    problem.Begin({.client = client, .round = 1, .indices = indices_,
-                   .epochs = work.epochs, .lr = work.lr});
+    std::copy(initial_.begin(), initial_.end(), session_->parameters().begin());
+    problem.Begin({.client = client,
+                   .round = 1,
+                   .indices = indices_,
+                   .epochs = work.epochs,
+                   .lr = work.lr});
     const LocalResult result = problem.Train({});
     weights->assign(session_->parameters().begin(),
                     session_->parameters().end());
@@ -66,7 +69,7 @@ TEST_F(SessionProblemTest, FullGradientIsTheDerivativeOfTheMeanLoss) {
   SessionProblem problem(*session_, dataset_, work, 5);
   problem.Begin({.client = 0, .round = 1, .indices = indices_, .lr = 0.1});
   std::vector<float> gradient(initial_.size());
-  problem.FullGradient(gradient);
+  const double mean_loss = problem.FullGradient(gradient);
   BatchReader reader(dataset_);
   const auto loss = [&] {
     std::vector<float> losses(23);
@@ -75,6 +78,7 @@ TEST_F(SessionProblemTest, FullGradientIsTheDerivativeOfTheMeanLoss) {
                       {.losses = losses, .predicted = predicted});
     return std::accumulate(losses.begin(), losses.end(), 0.0) / 23.0;
   };
+  EXPECT_NEAR(mean_loss, loss(), 1e-5);
   constexpr float kStep = 1e-2F;
   for (std::size_t i = 0; i < initial_.size(); ++i) {
     session_->parameters()[i] = initial_[i] + kStep;
@@ -115,8 +119,8 @@ TEST_F(SessionProblemTest, SeesEverySampleOnceAnEpoch) {
 }
 
 TEST_F(SessionProblemTest, DependsOnSeedRoundAndClientOnly) {
-  const LocalWork work{.epochs = 2, .batch_size = 4, .lr = 0.1,
-                       .momentum = 0.9};
+  const LocalWork work{
+      .epochs = 2, .batch_size = 4, .lr = 0.1, .momentum = 0.9};
   std::vector<float> first;
   std::vector<float> other;
   std::vector<float> again;
@@ -128,9 +132,8 @@ TEST_F(SessionProblemTest, DependsOnSeedRoundAndClientOnly) {
 }
 
 TEST_F(SessionProblemTest, AsStoredOrderIsTheSameForEveryClient) {
-  const LocalWork work{.batch_size = 4,
-                       .order = LocalWork::Order::kAsStored,
-                       .lr = 0.1};
+  const LocalWork work{
+      .batch_size = 4, .order = LocalWork::Order::kAsStored, .lr = 0.1};
   std::vector<float> first;
   std::vector<float> other;
   Train(work, 1, &first);
@@ -140,8 +143,8 @@ TEST_F(SessionProblemTest, AsStoredOrderIsTheSameForEveryClient) {
 
 TEST_F(SessionProblemTest, ReportsTheSolverNormInClosedForm) {
   const double rho = 0.9;
-  const LocalWork work{.epochs = 2, .batch_size = 5, .lr = 0.1,
-                       .momentum = rho};
+  const LocalWork work{
+      .epochs = 2, .batch_size = 5, .lr = 0.1, .momentum = rho};
   std::vector<float> weights;
   const LocalResult result = Train(work, 0, &weights);
   const double tau = static_cast<double>(result.steps);

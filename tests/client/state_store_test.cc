@@ -1,11 +1,11 @@
 #include "fedtorch/client/state_store.h"
 
+#include "fedtorch/core/errors.h"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <thread>
-
-#include "fedtorch/core/errors.h"
 
 namespace fedtorch::client {
 namespace {
@@ -50,7 +50,8 @@ TEST(StateStore, VisitsInTheOrderOfNameThenClient) {
   store.Write("b", 1, Values(1));
   store.Write("a", 7, Values(7));
   std::vector<std::string> order;
-  store.Visit([&](const std::string& name, std::int64_t client,
+  store.Visit([&](const std::string& name,
+                  std::int64_t client,
                   std::span<const float> values) {
     order.push_back(name + std::to_string(client));
     EXPECT_EQ(values[0], static_cast<float>(client));

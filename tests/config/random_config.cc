@@ -186,10 +186,17 @@ std::string ToYamlText(const Json& value, core::Stream& stream) {
 
 }  // namespace
 
-RandomConfig DrawConfig(const std::string& schema,
-                        double mistakes,
-                        core::Stream& stream) {
-  const Json config = Drawer(mistakes, stream).Draw(Json::parse(schema));
+struct RandomConfigs::Data {
+  Json schema;
+};
+
+RandomConfigs::RandomConfigs(const std::string& schema)
+    : data_(std::make_unique<Data>(Data{Json::parse(schema)})) {}
+
+RandomConfigs::~RandomConfigs() = default;
+
+RandomConfig RandomConfigs::Draw(double mistakes, core::Stream& stream) const {
+  const Json config = Drawer(mistakes, stream).Draw(data_->schema);
   return {config.dump(), ToYamlText(config, stream)};
 }
 

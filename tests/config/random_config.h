@@ -2,6 +2,7 @@
 
 #include "fedtorch/core/stream.h"
 
+#include <memory>
 #include <string>
 
 namespace fedtorch::config {
@@ -12,11 +13,18 @@ struct RandomConfig {
   std::string yaml;
 };
 
-/// Draws a config from a JSON Schema: every value lies inside or just outside
-/// its range; with probability `mistakes` a value is of another type, a key is
-/// unknown, or a required key is missing.
-RandomConfig DrawConfig(const std::string& schema,
-                        double mistakes,
-                        core::Stream& stream);
+/// Draws configs from a JSON Schema: every value lies inside or at the edge of
+/// its range; with probability `mistakes` it lies outside or is of another
+/// type, a key is unknown, or a required key is missing.
+class RandomConfigs {
+ public:
+  explicit RandomConfigs(const std::string& schema);
+  ~RandomConfigs();
+  RandomConfig Draw(double mistakes, core::Stream& stream) const;
+
+ private:
+  struct Data;
+  std::unique_ptr<Data> data_;
+};
 
 }  // namespace fedtorch::config

@@ -183,11 +183,11 @@ TEST(Resolve, KeepsTextToTheByte) {
 
 TEST(Resolve, ReadsBackToTheSameTextAndHash) {
   const Reader read = [](Section& root) { ReadExperiment(root); };
-  const std::string schema = Recorded(read).JsonSchema("test");
+  const RandomConfigs configs(Recorded(read).JsonSchema("test"));
   core::Stream stream = core::Stream::Named(11, "test/random_config");
   int resolved = 0;
   for (int i = 0; i < 600; ++i) {
-    const RandomConfig config = DrawConfig(schema, 0.0, stream);
+    const RandomConfig config = configs.Draw(0.0, stream);
     if (!ProblemsIn(config.yaml, read).empty()) continue;
     ++resolved;
     const Resolved first = Resolve(config.yaml, read);

@@ -9,9 +9,8 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(ConfigError, ShowsPlaceLineAndCaret) {
-  const ConfigError error(
-      {Problem{{"a.yaml", 2, 9}, "fleet.size", "expected an integer",
-               "  size: 010"}});
+  const ConfigError error({Problem{
+      {"a.yaml", 2, 9}, "fleet.size", "expected an integer", "  size: 010"}});
   EXPECT_STREQ(error.what(),
                "a.yaml:2:9: error: fleet.size: expected an integer\n"
                "      size: 010\n"

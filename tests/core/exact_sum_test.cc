@@ -1,12 +1,12 @@
 #include "fedtorch/core/exact_sum.h"
 
+#include "fedtorch/core/stream.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 #include <numeric>
-
-#include "fedtorch/core/stream.h"
 
 namespace fedtorch::core {
 namespace {
@@ -57,8 +57,10 @@ TEST(ExactSum, IsWithinTheStatedResolutionOfALongDoubleSum) {
   for (std::size_t i = 0; i < 40; ++i) {
     long double expected = 0.0L;
     for (const auto& row : rows) expected += 0.37 * static_cast<double>(row[i]);
-    EXPECT_NEAR(result[i], static_cast<double>(expected),
-                50 * 0x1p-61 + std::fabs(static_cast<double>(expected)) * 3e-16);
+    EXPECT_NEAR(
+        result[i],
+        static_cast<double>(expected),
+        50 * 0x1p-61 + std::fabs(static_cast<double>(expected)) * 3e-16);
   }
 }
 

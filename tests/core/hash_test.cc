@@ -1,8 +1,8 @@
 #include "fedtorch/core/hash.h"
 
-#include <gtest/gtest.h>
-
 #include "fedtorch/core/errors.h"
+
+#include <gtest/gtest.h>
 
 namespace fedtorch::core {
 namespace {

@@ -1,13 +1,13 @@
+#include "fedtorch/core/stream.h"
+#include "fedtorch/engine/session.h"
+#include "fedtorch/model/model.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <numeric>
 #include <string>
 #include <vector>
-
-#include "fedtorch/core/stream.h"
-#include "fedtorch/engine/session.h"
-#include "fedtorch/model/model.h"
 
 namespace fedtorch::engine {
 namespace {
@@ -48,7 +48,9 @@ struct Samples {
   }
 
   Batch View() const {
-    return {.size = size, .features = features, .tokens = tokens,
+    return {.size = size,
+            .features = features,
+            .tokens = tokens,
             .targets = targets};
   }
 };
@@ -70,8 +72,8 @@ struct Case {
 std::vector<Case> Cases() {
   const InputSpec image{.shape = {2, 6, 6}, .num_classes = 3};
   const InputSpec columns{.shape = {5}, .num_classes = 3};
-  const InputSpec text{.shape = {7}, .tokens = true, .num_classes = 4,
-                       .target_length = 7};
+  const InputSpec text{
+      .shape = {7}, .tokens = true, .num_classes = 4, .target_length = 7};
   InputSpec last = text;
   last.target_length = 1;
   const auto flat = [](std::vector<Layer> layers) {
@@ -94,13 +96,16 @@ std::vector<Case> Cases() {
       {"strided", flat({strided, Simple(LayerType::kTanh)}), image},
       {"average_pool", flat({average}), image},
       {"group_norm", flat({Convolution(4, 3), groups}), image},
-      {"batch_norm", flat({Convolution(4, 3), Simple(LayerType::kBatchNorm)}),
+      {"batch_norm",
+       flat({Convolution(4, 3), Simple(LayerType::kBatchNorm)}),
        image},
       {"embedding", {model::Embedding(3), Dense(4)}, text},
       {"lstm", {model::Embedding(3), model::Lstm(5), Dense(4)}, text},
       {"last_position",
-       {model::Embedding(3), model::Lstm(5),
-        Simple(LayerType::kLastPosition), Dense(4)},
+       {model::Embedding(3),
+        model::Lstm(5),
+        Simple(LayerType::kLastPosition),
+        Dense(4)},
        last},
   };
 }
@@ -150,10 +155,10 @@ TEST(AutogradSession, ScalesAndAddsGradients) {
 // The textbook cell (Hochreiter 1997 with forget gates), gates in the order
 // input, forget, cell, output, written out in scalars.
 TEST(AutogradSession, LstmIsTheTextbookCell) {
-  const InputSpec input{.shape = {4}, .tokens = true, .num_classes = 3,
-                        .target_length = 4};
-  const Network network = Network::Build(
-      {model::Embedding(2), model::Lstm(3), Dense(3)}, input);
+  const InputSpec input{
+      .shape = {4}, .tokens = true, .num_classes = 3, .target_length = 4};
+  const Network network =
+      Network::Build({model::Embedding(2), model::Lstm(3), Dense(3)}, input);
   const auto session = MakeAutogradSession(network, BufferPolicy::kAggregate);
   const Samples samples(input, 1, 9);
   std::vector<float> losses(4);
@@ -161,13 +166,13 @@ TEST(AutogradSession, LstmIsTheTextbookCell) {
   session->Predict(samples.View(), {.losses = losses, .predicted = predicted});
 
   const auto& entries = network.layout().parameters;
-  const auto value = [&](std::size_t tensor, std::int64_t row,
+  const auto value = [&](std::size_t tensor,
+                         std::int64_t row,
                          std::int64_t column) {
     const auto& entry = entries[tensor];
     const std::int64_t width = entry.shape.size() > 1 ? entry.shape[1] : 1;
-    return static_cast<double>(
-        session->parameters()[static_cast<std::size_t>(
-            entry.offset + row * width + column)]);
+    return static_cast<double>(session->parameters()[static_cast<std::size_t>(
+        entry.offset + row * width + column)]);
   };
   const auto sigmoid = [](double x) { return 1.0 / (1.0 + std::exp(-x)); };
   std::vector<double> hidden(3, 0.0);
@@ -241,8 +246,7 @@ TEST(AutogradSession, DropoutKeepsTheExpectation) {
   double sum = 0.0;
   int zeros = 0;
   for (int i = 0; i < 2000; ++i) {
-    std::fill(session->parameters().begin(), session->parameters().end(),
-              0.0F);
+    std::fill(session->parameters().begin(), session->parameters().end(), 0.0F);
     session->Step(samples.View(), {.lr = 1.0}, stream);
     for (std::size_t j = 0; j < 6; ++j) {
       const double moved = std::fabs(session->parameters()[j]);

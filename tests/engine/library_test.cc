@@ -1,10 +1,10 @@
+#include "fedtorch/engine/session.h"
+
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <thread>
 #include <vector>
-
-#include "fedtorch/engine/session.h"
 
 namespace fedtorch::engine {
 namespace {

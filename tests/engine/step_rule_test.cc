@@ -16,8 +16,12 @@ TEST(ApplyStep, IsTheFormulaByHand) {
   const std::vector<double> gradient{0.5};
   const std::vector<double> anchor{1.0};
   const std::vector<double> linear{-0.2};
-  const StepRule<double> rule{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.1,
-                              .prox = 3.0, .anchor = anchor, .linear = linear};
+  const StepRule<double> rule{.lr = 0.1,
+                              .momentum = 0.9,
+                              .weight_decay = 0.1,
+                              .prox = 3.0,
+                              .anchor = anchor,
+                              .linear = linear};
   ApplyStep(rule, gradient.data(), 0, 1, weights.data(), velocity.data());
   EXPECT_DOUBLE_EQ(velocity[0], 7.1);
   EXPECT_DOUBLE_EQ(weights[0], 1.29);
@@ -32,10 +36,17 @@ TEST(ApplyStep, AddsNothingAtTheAnchor) {
     const std::vector<float> gradient{0.3F};
     std::vector<float> plain{start};
     std::vector<float> prox{start};
-    ApplyStep(StepRule<float>{.lr = 0.1}, gradient.data(), 0, 1, plain.data(),
+    ApplyStep(StepRule<float>{.lr = 0.1},
+              gradient.data(),
+              0,
+              1,
+              plain.data(),
               static_cast<float*>(nullptr));
     ApplyStep(StepRule<float>{.lr = 0.1, .prox = 0.7, .anchor = anchor},
-              gradient.data(), 0, 1, prox.data(),
+              gradient.data(),
+              0,
+              1,
+              prox.data(),
               static_cast<float*>(nullptr));
     EXPECT_EQ(plain, prox);
   }
@@ -45,8 +56,12 @@ TEST(ApplyStep, TakesTheSliceAtItsOffset) {
   std::vector<double> weights{1.0, 1.0, 1.0};
   const std::vector<double> linear{0.0, 10.0, 20.0};
   const std::vector<double> gradient{0.0};
-  ApplyStep(StepRule<double>{.lr = 1.0, .linear = linear}, gradient.data(), 2,
-            1, weights.data() + 2, static_cast<double*>(nullptr));
+  ApplyStep(StepRule<double>{.lr = 1.0, .linear = linear},
+            gradient.data(),
+            2,
+            1,
+            weights.data() + 2,
+            static_cast<double*>(nullptr));
   EXPECT_EQ(weights, (std::vector<double>{1.0, 1.0, -19.0}));
 }
 
@@ -67,7 +82,8 @@ TEST(SolverNorm, IsTheClosedForm) {
                 (tau - rho * (1 - std::pow(rho, tau)) / (1 - rho)) / (1 - rho),
                 1e-10);
     EXPECT_NEAR(proximal.Value(lr),
-                (1 - std::pow(1 - lr * mu, tau)) / (lr * mu), 1e-10);
+                (1 - std::pow(1 - lr * mu, tau)) / (lr * mu),
+                1e-10);
   }
 }
 

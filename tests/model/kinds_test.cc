@@ -1,12 +1,12 @@
+#include "fedtorch/config/document.h"
+#include "fedtorch/core/errors.h"
+#include "fedtorch/model/model.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <string>
-
-#include "fedtorch/config/document.h"
-#include "fedtorch/core/errors.h"
-#include "fedtorch/model/model.h"
 
 namespace fedtorch::model {
 namespace {
@@ -56,13 +56,13 @@ std::vector<Published> Table() {
       "    - {name: lstm, units: 670}\n"
       "    - {name: dense, units: 96}\n"
       "    - {name: dense}\n";
-  const auto text = [](std::int64_t vocabulary, std::int64_t length,
-                       std::int64_t targets) {
-    return InputSpec{.shape = {length},
-                     .tokens = true,
-                     .num_classes = vocabulary,
-                     .target_length = targets};
-  };
+  const auto text =
+      [](std::int64_t vocabulary, std::int64_t length, std::int64_t targets) {
+        return InputSpec{.shape = {length},
+                         .tokens = true,
+                         .num_classes = vocabulary,
+                         .target_length = targets};
+      };
   return {
       {"model: logistic", kMnist, 7850, 0.0078, 0.00005, 0.031},
       {"model: logistic", kFemnist, 48670, 0.049, 0.0005, 0.194},
@@ -70,12 +70,20 @@ std::vector<Published> Table() {
       {"model: mlp", kFemnist, 209662, 0.209, 0.0005, 0.942},
       {"model: cnn_mcmahan", kMnist, 1663370, 12.27, 0.005, 72.4},
       {"model: cnn_femnist", kFemnist, 6603710, 17.21, 0.005, 102.0},
-      {"model: {name: cnn_femnist, variant: adaptive}", kFemnist, 1206590,
-       12.00, 0.005, 71.6},
+      {"model: {name: cnn_femnist, variant: adaptive}",
+       kFemnist,
+       1206590,
+       12.00,
+       0.005,
+       71.6},
       {"model: cnn_pfl_cifar", kCifar, 1626442, 16.84, 0.005, 99.5},
       {"model: lenet5", kMnist, 61706, 0.417, 0.0005, 2.26},
       {"model: lenet5", kCifar, 62006, 0.652, 0.0005, 3.21},
-      {celeba, {.shape = {3, 84, 84}, .num_classes = 2}, 30946, 27.5, 0.05,
+      {celeba,
+       {.shape = {3, 84, 84}, .num_classes = 2},
+       30946,
+       27.5,
+       0.05,
        153.0},
       {"model: char_lstm", text(90, 80, 80), 820522, 65.4, 0.05, 392.5},
       {"model: char_lstm", text(80, 80, 1), 817872, 63.6, 0.05, 381.5},
@@ -88,11 +96,13 @@ TEST(Kinds, CountParametersAndMacsAsPublished) {
     SCOPED_TRACE(row.config);
     const Network network = Read(row.config, row.input);
     EXPECT_EQ(network.num_parameters(), row.parameters);
-    EXPECT_NEAR(static_cast<double>(network.macs()) * 1e-6, row.million_macs,
+    EXPECT_NEAR(static_cast<double>(network.macs()) * 1e-6,
+                row.million_macs,
                 row.digits);
     if (row.train_mflop > 0.0) {
       EXPECT_NEAR(static_cast<double>(network.train_flops()) * 1e-6,
-                  row.train_mflop, 0.012 * row.train_mflop);
+                  row.train_mflop,
+                  0.012 * row.train_mflop);
     }
   }
 }

@@ -1,11 +1,11 @@
 #include "fedtorch/model/network.h"
 
+#include "fedtorch/model/model.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <vector>
-
-#include "fedtorch/model/model.h"
 
 namespace fedtorch::model {
 namespace {
@@ -13,9 +13,12 @@ namespace {
 const InputSpec kInput{.shape = {3, 8, 8}, .num_classes = 4};
 
 std::vector<Layer> Layers() {
-  return {Convolution(16, 3, 1), Simple(LayerType::kBatchNorm),
-          Simple(LayerType::kRelu), MaxPool(2),
-          Simple(LayerType::kFlatten), Dense(4)};
+  return {Convolution(16, 3, 1),
+          Simple(LayerType::kBatchNorm),
+          Simple(LayerType::kRelu),
+          MaxPool(2),
+          Simple(LayerType::kFlatten),
+          Dense(4)};
 }
 
 struct Sample {
@@ -25,8 +28,7 @@ struct Sample {
 };
 
 Sample Measure(const Network& network, std::size_t tensor) {
-  std::vector<float> values(
-      static_cast<std::size_t>(network.num_parameters()));
+  std::vector<float> values(static_cast<std::size_t>(network.num_parameters()));
   network.InitialParameters(11, values);
   const TensorEntry& entry = network.layout().parameters[tensor];
   Sample sample;
@@ -52,8 +54,7 @@ TEST(Network, LaysOutSectionsWithoutGaps) {
     next += entry.size;
   }
   EXPECT_EQ(next, layout.num_parameters);
-  EXPECT_EQ(layout.num_parameters,
-            16 * 27 + 16 + 2 * 16 + 16 * 4 * 4 * 4 + 4);
+  EXPECT_EQ(layout.num_parameters, 16 * 27 + 16 + 2 * 16 + 16 * 4 * 4 * 4 + 4);
   EXPECT_EQ(layout.num_buffers, 32);
   EXPECT_EQ(layout.num_counters, 1);
   EXPECT_EQ(layout.parameters[0].name, "0.convolution.weight");
@@ -62,8 +63,7 @@ TEST(Network, LaysOutSectionsWithoutGaps) {
 
 TEST(Network, StartsNormsAtOneAndZero) {
   const Network network = Network::Build(Layers(), kInput);
-  std::vector<float> values(
-      static_cast<std::size_t>(network.num_parameters()));
+  std::vector<float> values(static_cast<std::size_t>(network.num_parameters()));
   network.InitialParameters(1, values);
   const TensorEntry& scale = network.layout().parameters[2];
   EXPECT_EQ(scale.name, "1.batch_norm.weight");
@@ -82,19 +82,21 @@ TEST(Network, DrawsTheStatedLaws) {
   ASSERT_EQ(normal.layout().parameters[dense].name, "5.dense.weight");
   const double bound = 1.0 / std::sqrt(fan_in);
   EXPECT_LE(Measure(normal, dense).largest, bound);
-  EXPECT_NEAR(Measure(normal, dense).deviation, bound / std::sqrt(3.0),
-              0.05 * bound);
+  EXPECT_NEAR(
+      Measure(normal, dense).deviation, bound / std::sqrt(3.0), 0.05 * bound);
 
   const Network glorot =
       Network::Build(Layers(), kInput, Initializer::kGlorotUniform);
   const double glorot_bound = std::sqrt(6.0 / (fan_in + 4));
   EXPECT_LE(Measure(glorot, dense).largest, glorot_bound);
-  EXPECT_NEAR(Measure(glorot, dense).deviation, glorot_bound / std::sqrt(3.0),
+  EXPECT_NEAR(Measure(glorot, dense).deviation,
+              glorot_bound / std::sqrt(3.0),
               0.05 * glorot_bound);
   EXPECT_EQ(Measure(glorot, dense + 1).largest, 0.0);
 
   const Network he = Network::Build(Layers(), kInput, Initializer::kHeNormal);
-  EXPECT_NEAR(Measure(he, dense).deviation, std::sqrt(2.0 / fan_in),
+  EXPECT_NEAR(Measure(he, dense).deviation,
+              std::sqrt(2.0 / fan_in),
               0.1 * std::sqrt(2.0 / fan_in));
   const Network zeros = Network::Build(Layers(), kInput, Initializer::kZeros);
   EXPECT_EQ(Measure(zeros, dense).largest, 0.0);

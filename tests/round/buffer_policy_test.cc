@@ -1,9 +1,9 @@
+#include "fedtorch/round/sync_round.h"
+#include "tests/support/experiments.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
-
-#include "fedtorch/round/sync_round.h"
-#include "tests/support/experiments.h"
 
 namespace fedtorch::round {
 namespace {
@@ -14,7 +14,8 @@ std::vector<std::string> WithPolicy(const std::string& policy,
                                     const std::string& threads = "2") {
   return {"model={name: sequential, buffers: " + policy +
               ", layers: [batch_norm, flatten, dense]}",
-          "runtime.threads=" + threads, "client.batch_size=0",
+          "runtime.threads=" + threads,
+          "client.batch_size=0",
           "federation.clients_per_round=12"};
 }
 

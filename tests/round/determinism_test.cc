@@ -1,8 +1,8 @@
+#include "tests/support/experiments.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
-
-#include "tests/support/experiments.h"
 
 namespace fedtorch::round {
 namespace {
@@ -36,15 +36,19 @@ TEST_P(DeterminismTest, OneTwoAndFiveThreadsGiveTheSameBytes) {
   const Outcome one = RunWith(overrides, 1);
   EXPECT_EQ(one, RunWith(overrides, 2));
   EXPECT_EQ(one, RunWith(overrides, 5));
-  EXPECT_NE(one, RunWith([&] {
-              auto other = overrides;
-              other.push_back("seed=4");
-              return other;
-            }(), 2));
+  EXPECT_NE(one,
+            RunWith(
+                [&] {
+                  auto other = overrides;
+                  other.push_back("seed=4");
+                  return other;
+                }(),
+                2));
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    EveryMethodRuleAndSelection, DeterminismTest,
+    EveryMethodRuleAndSelection,
+    DeterminismTest,
     ::testing::Values(
         std::vector<std::string>{"algorithm=fedavg"},
         std::vector<std::string>{"algorithm=fedsgd"},

@@ -1,19 +1,21 @@
 #include "fedtorch/round/evaluation.h"
 
+#include "tests/support/experiments.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <map>
-
-#include "tests/support/experiments.h"
 
 namespace fedtorch::round {
 namespace {
 
 std::map<std::string, double> Metrics(support::Federation& federation,
                                       std::int64_t round) {
-  Evaluation evaluation(federation.experiment, federation.world,
-                        federation.workers, federation.store);
+  Evaluation evaluation(federation.experiment,
+                        federation.world,
+                        federation.workers,
+                        federation.store);
   const EvaluationReport report = evaluation.Run(round, federation.model);
   return {report.metrics.begin(), report.metrics.end()};
 }
@@ -23,7 +25,8 @@ struct Naive {
   double loss = 0.0;
   double accuracy = 0.0;
 };
-Naive Score(const support::Federation& federation, const data::Dataset& set,
+Naive Score(const support::Federation& federation,
+            const data::Dataset& set,
             std::span<const std::int64_t> indices) {
   const auto& weights = federation.model.parameters;
   Naive result;
@@ -34,7 +37,8 @@ Naive Score(const support::Federation& federation, const data::Dataset& set,
     for (std::size_t c = 0; c < 4; ++c) {
       logits[c] = static_cast<float>(weights[144 + c]);
       for (std::size_t j = 0; j < 36; ++j) {
-        const double pixel = set.bytes[static_cast<std::size_t>(index) * 36 + j];
+        const double pixel =
+            set.bytes[static_cast<std::size_t>(index) * 36 + j];
         logits[c] += static_cast<float>(weights[c * 36 + j]) *
                      (pixel * static_cast<double>(set.scale) - set.mean[0]) /
                      set.std[0];
@@ -66,13 +70,15 @@ TEST(Evaluation, CentralEqualsASampleBySampleLoop) {
 }
 
 TEST(Evaluation, ClientScoresEqualASampleBySampleLoop) {
-  support::Federation federation(
-      {"eval.batch_size=7", "eval.clients.every=1",
-       "data.client_split={train: 0.7, test: 0.3}",
-       "eval.clients.sets=[train, test]"});
+  support::Federation federation({"eval.batch_size=7",
+                                  "eval.clients.every=1",
+                                  "data.client_split={train: 0.7, test: 0.3}",
+                                  "eval.clients.sets=[train, test]"});
   federation.rounds.Run(1, &federation.model);
-  Evaluation evaluation(federation.experiment, federation.world,
-                        federation.workers, federation.store);
+  Evaluation evaluation(federation.experiment,
+                        federation.world,
+                        federation.workers,
+                        federation.store);
   const EvaluationReport report = evaluation.Run(1, federation.model);
   double correct = 0.0;
   double samples = 0.0;
@@ -89,7 +95,8 @@ TEST(Evaluation, ClientScoresEqualASampleBySampleLoop) {
                                               report.metrics.end());
   // The weighted mean is the accuracy over all samples pooled.
   EXPECT_NEAR(metrics.at("clients/test/accuracy/weighted_mean"),
-              correct / samples, 1e-12);
+              correct / samples,
+              1e-12);
   EXPECT_TRUE(metrics.contains("clients/train/loss/mean"));
 }
 
@@ -106,8 +113,10 @@ TEST(Evaluation, DoesNotDependOnChunksOrThreads) {
 
 TEST(Evaluation, FollowsItsSchedule) {
   support::Federation federation({"eval.every=2", "federation.rounds=5"});
-  Evaluation evaluation(federation.experiment, federation.world,
-                        federation.workers, federation.store);
+  Evaluation evaluation(federation.experiment,
+                        federation.world,
+                        federation.workers,
+                        federation.store);
   EXPECT_TRUE(evaluation.IsDue(0));
   EXPECT_FALSE(evaluation.IsDue(1));
   EXPECT_TRUE(evaluation.IsDue(4));

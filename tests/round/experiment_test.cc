@@ -1,10 +1,10 @@
 #include "fedtorch/round/experiment.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include "fedtorch/core/errors.h"
 #include "tests/support/experiments.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace fedtorch::round {
 namespace {
@@ -37,6 +37,8 @@ TEST(Experiment, KnowsItsCrossFieldRules) {
   EXPECT_THAT(ErrorOf({"client.local_steps=3",
                        "fleet.stragglers={fraction: 0.1, policy: partial}"}),
               HasSubstr("counted in epochs"));
+  EXPECT_THAT(ErrorOf({"federation.selection=all"}),
+              HasSubstr("takes every client"));
   EXPECT_THAT(ErrorOf({"name=a/b"}), HasSubstr("can be a folder"));
 }
 

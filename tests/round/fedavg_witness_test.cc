@@ -1,11 +1,10 @@
 // One round of fedavg against a plain loop of torch::nn modules and
 // torch::optim, which shares no code with the engine.
-#include <torch/torch.h>
-
-#include <gtest/gtest.h>
-
 #include "fedtorch/data/dataset.h"
 #include "tests/support/experiments.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
 
 namespace fedtorch::round {
 namespace {
@@ -13,8 +12,12 @@ namespace {
 torch::nn::Sequential MakeModel() {
   return torch::nn::Sequential(
       torch::nn::Conv2d(torch::nn::Conv2dOptions(1, 3, 3).padding(1)),
-      torch::nn::ReLU(), torch::nn::MaxPool2d(2), torch::nn::Flatten(),
-      torch::nn::Linear(27, 7), torch::nn::Tanh(), torch::nn::Linear(7, 4));
+      torch::nn::ReLU(),
+      torch::nn::MaxPool2d(2),
+      torch::nn::Flatten(),
+      torch::nn::Linear(27, 7),
+      torch::nn::Tanh(),
+      torch::nn::Linear(7, 4));
 }
 
 const char* const kModel =
@@ -48,7 +51,9 @@ TEST(FedavgWitness, OneRoundEqualsAPlainTorchLoop) {
   constexpr double kMomentum = 0.5;
   constexpr double kDecay = 0.01;
   support::Federation federation(
-      {kModel, "client.order=as_stored", "client.local_epochs=2",
+      {kModel,
+       "client.order=as_stored",
+       "client.local_epochs=2",
        "client.batch_size=16",
        "client.optimizer={name: sgd, lr: 0.05, momentum: 0.5, weight_decay: "
        "0.01}"});
@@ -64,22 +69,20 @@ TEST(FedavgWitness, OneRoundEqualsAPlainTorchLoop) {
   for (const ClientRecord& record : report.clients) {
     torch::nn::Sequential model = MakeModel();
     Load(start, model);
-    torch::optim::SGD optimizer(model->parameters(),
-                                torch::optim::SGDOptions(kLr)
-                                    .momentum(kMomentum)
-                                    .weight_decay(kDecay));
+    torch::optim::SGD optimizer(
+        model->parameters(),
+        torch::optim::SGDOptions(kLr).momentum(kMomentum).weight_decay(kDecay));
     const auto indices = federation.world.client_sets.train.Of(record.client);
     for (int epoch = 0; epoch < 2; ++epoch) {
       for (std::size_t begin = 0; begin < indices.size(); begin += 16) {
-        const auto batch =
-            indices.subspan(begin, std::min<std::size_t>(
-                                       16, indices.size() - begin));
+        const auto batch = indices.subspan(
+            begin, std::min<std::size_t>(16, indices.size() - begin));
         const auto size = static_cast<std::int64_t>(batch.size());
         torch::Tensor x = torch::empty({size, 1, 6, 6});
         torch::Tensor y = torch::empty({size}, torch::kLong);
         for (std::int64_t i = 0; i < size; ++i) {
-          const auto sample = static_cast<std::size_t>(
-              batch[static_cast<std::size_t>(i)]);
+          const auto sample =
+              static_cast<std::size_t>(batch[static_cast<std::size_t>(i)]);
           for (std::int64_t j = 0; j < 36; ++j) {
             // The definition of a batch value, pixel by pixel.
             const float pixel =

@@ -1,12 +1,12 @@
+#include "fedtorch/core/errors.h"
+#include "fedtorch/record/status.h"
+#include "tests/support/experiments.h"
+
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <csignal>
 #include <thread>
-
-#include "fedtorch/core/errors.h"
-#include "fedtorch/record/status.h"
-#include "tests/support/experiments.h"
 
 namespace fedtorch::round {
 namespace {
@@ -42,24 +42,23 @@ TEST_P(ResumeTest, GivesTheBytesOfTheUninterruptedRun) {
   const ScratchFolder folder;
   const RunResult whole = RunSmall(folder.path(), overrides);
   const auto state = [&whole] {
-    return std::vector<std::string>{
-        ReadFile(whole.directory / "metrics.jsonl"),
-        ReadFile(whole.directory / "model.npz"),
-        ReadFile(whole.directory / "clients.csv"),
-        ReadFile(whole.directory / "summary.json")};
+    return std::vector<std::string>{ReadFile(whole.directory / "metrics.jsonl"),
+                                    ReadFile(whole.directory / "model.npz"),
+                                    ReadFile(whole.directory / "clients.csv"),
+                                    ReadFile(whole.directory / "summary.json")};
   };
   const auto expected = state();
   for (const int round : {4, 2, 0}) {
     GoBack(whole.directory, round);
-    const RunResult again =
-        RunSmall(folder.path(), overrides, whole.directory);
+    const RunResult again = RunSmall(folder.path(), overrides, whole.directory);
     EXPECT_EQ(again.directory, whole.directory);
     EXPECT_TRUE(state() == expected) << "resumed after round " << round;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    EveryKindOfState, ResumeTest,
+    EveryKindOfState,
+    ResumeTest,
     ::testing::Values(
         std::vector<std::string>{"algorithm=fedavg"},
         std::vector<std::string>{"algorithm=scaffold",

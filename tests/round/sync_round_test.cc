@@ -1,19 +1,19 @@
 #include "fedtorch/round/sync_round.h"
 
+#include "fedtorch/core/errors.h"
+#include "tests/support/experiments.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <set>
 
-#include "fedtorch/core/errors.h"
-#include "tests/support/experiments.h"
-
 namespace fedtorch::round {
 namespace {
 
-using ::testing::HasSubstr;
 using support::Federation;
+using ::testing::HasSubstr;
 
 // The mean by the other way through: all updates in a table.
 std::unique_ptr<aggregate::Aggregator> MakeMean(config::Section& section) {
@@ -43,8 +43,8 @@ TEST(SyncRound, StreamAndTableGiveTheSameBits) {
   UseTableMean();
   for (const std::string weighting : {"samples", "uniform", "unbiased"}) {
     Federation streamed({"server.weighting=" + weighting});
-    Federation table({"server.weighting=" + weighting,
-                      "server.aggregator=table_mean"});
+    Federation table(
+        {"server.weighting=" + weighting, "server.aggregator=table_mean"});
     for (int round = 1; round <= 3; ++round) {
       streamed.rounds.Run(round, &streamed.model);
       table.rounds.Run(round, &table.model);
@@ -99,7 +99,8 @@ TEST(SyncRound, KeepsClientStateOfAdmittedUpdatesOnly) {
   Federation good({"algorithm=scaffold"});
   const RoundReport report = good.rounds.Run(1, &good.model);
   std::set<std::int64_t> stored;
-  good.store.Visit([&](const std::string&, std::int64_t client,
+  good.store.Visit([&](const std::string&,
+                       std::int64_t client,
                        std::span<const float>) { stored.insert(client); });
   std::set<std::int64_t> cohort;
   for (const auto& record : report.clients) cohort.insert(record.client);
@@ -107,8 +108,9 @@ TEST(SyncRound, KeepsClientStateOfAdmittedUpdatesOnly) {
 
   Federation bad({"algorithm=scaffold", "client.optimizer.lr=1e30"});
   bad.rounds.Run(1, &bad.model);
-  bad.store.Visit([](const std::string&, std::int64_t,
-                     std::span<const float>) { ADD_FAILURE(); });
+  bad.store.Visit([](const std::string&, std::int64_t, std::span<const float>) {
+    ADD_FAILURE();
+  });
 }
 
 TEST(SyncRound, StragglersAreDroppedOrDoLess) {
@@ -138,8 +140,8 @@ TEST(SyncRound, StragglersAreDroppedOrDoLess) {
 
 TEST(SyncRound, AnEmptyCohortLeavesTheModel) {
   // With an expected cohort of one in twelve some rounds have nobody.
-  Federation federation({"federation.selection=poisson",
-                         "federation.clients_per_round=1"});
+  Federation federation(
+      {"federation.selection=poisson", "federation.clients_per_round=1"});
   int empty = 0;
   for (int round = 1; round <= 12; ++round) {
     const std::vector<double> before = federation.model.parameters;
@@ -173,8 +175,8 @@ TEST(SyncRound, WeighsBySamplesUniformlyOrUnbiased) {
     total += static_cast<double>(record.samples);
   }
   for (const auto& record : by_samples.clients) {
-    EXPECT_NEAR(record.weight, static_cast<double>(record.samples) / total,
-                1e-12);
+    EXPECT_NEAR(
+        record.weight, static_cast<double>(record.samples) / total, 1e-12);
   }
   Federation unbiased({"server.weighting=unbiased"});
   const RoundReport by_law = unbiased.rounds.Run(1, &unbiased.model);
@@ -190,8 +192,7 @@ TEST(SyncRound, UnbiasedNeedsAKnownLaw) {
   Federation federation(
       {"server.weighting=unbiased",
        "federation.selection={name: weighted, replace: false}"});
-  EXPECT_THROW(federation.rounds.Run(1, &federation.model),
-               core::ConfigError);
+  EXPECT_THROW(federation.rounds.Run(1, &federation.model), core::ConfigError);
 }
 
 TEST(SyncRound, FedsgdIsFedavgWithOneFullBatch) {

@@ -1,12 +1,12 @@
 #include "fedtorch/round/workers.h"
 
+#include "fedtorch/core/errors.h"
+#include "tests/support/experiments.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <numeric>
-
-#include "fedtorch/core/errors.h"
-#include "tests/support/experiments.h"
 
 namespace fedtorch::round {
 namespace {

@@ -1,14 +1,14 @@
+#include "tests/scenarios/program.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
-#include <nlohmann/json.hpp>
-
-#include "tests/scenarios/program.h"
 
 namespace fedtorch::scenarios {
 namespace {
@@ -33,8 +33,10 @@ TEST(BadInput, EveryBrokenConfigEndsWithCodeTwoAndItsPlace) {
   EXPECT_GE(files, 40);
 }
 
-std::string Idx(std::uint32_t magic, std::vector<std::uint32_t> sizes,
-                std::size_t bytes, char value) {
+std::string Idx(std::uint32_t magic,
+                std::vector<std::uint32_t> sizes,
+                std::size_t bytes,
+                char value) {
   std::string text;
   const auto append = [&text](std::uint32_t number) {
     for (int shift = 24; shift >= 0; shift -= 8) {
@@ -53,15 +55,14 @@ std::vector<std::string> OnIdx(const Scratch& scratch,
       "idx.yaml",
       "data: {dataset: {name: idx, train_images: '" + images +
           "', train_labels: '" + labels + "', num_classes: 10}}\n" +
-          "model: logistic\n" +
-          "federation: {num_clients: 3, rounds: 1}\n");
+          "model: logistic\n" + "federation: {num_clients: 3, rounds: 1}\n");
   return {"-c", config, "-q", "-o", (scratch.path() / "runs").string()};
 }
 
 TEST(BadInput, AGzipFileCutInHalfIsDataErrorWithItsName) {
   const Scratch scratch;
-  const std::string images = scratch.Write(
-      "images", Idx(0x803, {300, 4, 4}, 300 * 16, '\x07'));
+  const std::string images =
+      scratch.Write("images", Idx(0x803, {300, 4, 4}, 300 * 16, '\x07'));
   const std::string labels =
       scratch.Write("labels", Idx(0x801, {300}, 300, '\x02'));
   ASSERT_EQ(std::system(("gzip -k " + images).c_str()), 0);
@@ -77,8 +78,8 @@ TEST(BadInput, AGzipFileCutInHalfIsDataErrorWithItsName) {
 
 TEST(BadInput, LabelsOutsideTheClassesAreNamed) {
   const Scratch scratch;
-  const std::string images = scratch.Write(
-      "images", Idx(0x803, {30, 4, 4}, 30 * 16, '\x07'));
+  const std::string images =
+      scratch.Write("images", Idx(0x803, {30, 4, 4}, 30 * 16, '\x07'));
   const std::string labels =
       scratch.Write("labels", Idx(0x801, {30}, 30, '\x0b'));
   const Ended ended = Fedrun(OnIdx(scratch, images, labels));
@@ -89,9 +90,9 @@ TEST(BadInput, LabelsOutsideTheClassesAreNamed) {
 
 TEST(BadInput, FilesThatDoNotExistSayWhereWasLooked) {
   const Scratch scratch;
-  const Ended ended = Fedrun(OnIdx(scratch, "no-such-file", "neither"));
+  const Ended ended = Fedrun(OnIdx(scratch, "no-images", "no-labels"));
   EXPECT_EQ(ended.code, 4);
-  EXPECT_THAT(ended.errors, HasSubstr("no-such-file"));
+  EXPECT_THAT(ended.errors, HasSubstr("'datasets/no-"));
   EXPECT_THAT(ended.errors, HasSubstr("FEDTORCH_DATA"));
 }
 
@@ -99,7 +100,11 @@ TEST(BadInput, MoreClientsThanSamplesIsRefused) {
   const Scratch scratch;
   const std::string config = scratch.Write("tiny.yaml", kTiny);
   const std::string out = (scratch.path() / "runs").string();
-  const Ended ended = Fedrun({"-c", config, "-o", out, "-q",
+  const Ended ended = Fedrun({"-c",
+                              config,
+                              "-o",
+                              out,
+                              "-q",
                               "data.partition=iid",
                               "federation.num_clients=500"});
   EXPECT_EQ(ended.code, 2);
@@ -111,7 +116,11 @@ TEST(BadInput, AMinimumThatCannotBeMetIsRefused) {
   const Scratch scratch;
   const std::string config = scratch.Write("tiny.yaml", kTiny);
   const Ended ended =
-      Fedrun({"-c", config, "-q", "-o", (scratch.path() / "runs").string(),
+      Fedrun({"-c",
+              config,
+              "-q",
+              "-o",
+              (scratch.path() / "runs").string(),
               "data.partition={name: dirichlet, alpha: 0.01, min_samples: "
               "35}"});
   EXPECT_EQ(ended.code, 2);
@@ -149,8 +158,8 @@ TEST(BadInput, AFullDiskEndsTheRunWithAMessageAndWholeLines) {
     GTEST_SKIP() << "skipped: needs the right to mount a small file system";
   }
   const std::string config = scratch.Write("tiny.yaml", kTiny);
-  const Ended ended = Fedrun({"-c", config, "-q", "-o", disk.string(),
-                              "federation.rounds=5000"});
+  const Ended ended = Fedrun(
+      {"-c", config, "-q", "-o", disk.string(), "federation.rounds=5000"});
   const fs::path run = OnlyRun(disk);
   const std::string metrics = ReadFile(run / "metrics.jsonl");
   ::umount(disk.c_str());
@@ -158,21 +167,26 @@ TEST(BadInput, AFullDiskEndsTheRunWithAMessageAndWholeLines) {
   EXPECT_THAT(ended.errors, HasSubstr("No space left on device"));
   ASSERT_FALSE(metrics.empty());
   EXPECT_EQ(metrics.back(), '\n') << "a line is written whole or not at all";
-  EXPECT_NO_THROW(static_cast<void>(nlohmann::json::parse(metrics.substr(
-      metrics.rfind('\n', metrics.size() - 2) + 1))));
+  const std::string last =
+      metrics.substr(metrics.rfind('\n', metrics.size() - 2) + 1);
+  EXPECT_TRUE(nlohmann::json::accept(last)) << last;
 }
 
 TEST(BadInput, DivergenceHasItsOwnExitCodeAndStatus) {
   const Scratch scratch;
   const std::string config = scratch.Write("tiny.yaml", kTiny);
   const std::string out = (scratch.path() / "runs").string();
-  const Ended ended =
-      Fedrun({"-c", config, "-q", "-o", out, "client.optimizer.lr=1e30",
-              "server.fail_on_nonfinite=true"});
+  const Ended ended = Fedrun({"-c",
+                              config,
+                              "-q",
+                              "-o",
+                              out,
+                              "client.optimizer.lr=1e30",
+                              "server.fail_on_nonfinite=true"});
   EXPECT_EQ(ended.code, 3);
-  EXPECT_EQ(nlohmann::json::parse(ReadFile(OnlyRun(out) / "status.json"))
-                .at("state"),
-            "diverged");
+  EXPECT_EQ(
+      nlohmann::json::parse(ReadFile(OnlyRun(out) / "status.json")).at("state"),
+      "diverged");
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
+#include "tests/scenarios/program.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
-
-#include "tests/scenarios/program.h"
 
 namespace fedtorch::scenarios {
 namespace {
@@ -14,11 +13,18 @@ using Json = nlohmann::json;
 TEST(CommandLine, ShortFormIsRun) {
   const Scratch scratch;
   const std::string config = scratch.Write("tiny.yaml", kTiny);
-  const Ended first = Fedrun({"--config", config, "federation.rounds=2", "-o",
+  const Ended first = Fedrun({"--config",
+                              config,
+                              "federation.rounds=2",
+                              "-o",
                               (scratch.path() / "a").string()});
   ASSERT_EQ(first.code, 0) << first.errors;
-  const Ended second = Fedrun({"run", "-c", config, "federation.rounds=2",
-                               "-o", (scratch.path() / "b").string()});
+  const Ended second = Fedrun({"run",
+                               "-c",
+                               config,
+                               "federation.rounds=2",
+                               "-o",
+                               (scratch.path() / "b").string()});
   ASSERT_EQ(second.code, 0) << second.errors;
   EXPECT_EQ(ReadFile(OnlyRun(scratch.path() / "a") / "metrics.jsonl"),
             ReadFile(OnlyRun(scratch.path() / "b") / "metrics.jsonl"));
@@ -28,35 +34,45 @@ TEST(CommandLine, ShortFormIsRun) {
 TEST(CommandLine, RunPrintsOneJsonDocumentAndWritesEveryFile) {
   const Scratch scratch;
   const std::string config = scratch.Write("tiny.yaml", kTiny);
-  const Ended ended =
-      Fedrun({"-c", config, "--format", "json", "-o",
-              (scratch.path() / "runs").string(), "seed=9", "-q",
-              "data.client_split={train: 0.8, test: 0.2}",
-              "eval.clients.every=2"});
+  const Ended ended = Fedrun({"-c",
+                              config,
+                              "--format",
+                              "json",
+                              "-o",
+                              (scratch.path() / "runs").string(),
+                              "seed=9",
+                              "-q",
+                              "data.client_split={train: 0.8, test: 0.2}",
+                              "eval.clients.every=2"});
   ASSERT_EQ(ended.code, 0) << ended.errors;
   const Json json = Json::parse(ended.output);
   EXPECT_EQ(json.at("rounds"), 5);
   const std::filesystem::path run = json.at("directory").get<std::string>();
-  for (const char* name :
-       {"config.yaml", "overrides.txt", "config.src/tiny.yaml",
-        "manifest.json", "metrics.jsonl", "timing.jsonl", "summary.json",
-        "partition.json", "clients.csv", "status.json", "model.npz",
-        "checkpoints/latest"}) {
+  for (const char* name : {"config.yaml",
+                           "overrides.txt",
+                           "config.src/1-tiny.yaml",
+                           "manifest.json",
+                           "metrics.jsonl",
+                           "timing.jsonl",
+                           "summary.json",
+                           "partition.json",
+                           "clients.csv",
+                           "status.json",
+                           "model.npz",
+                           "checkpoints/latest"}) {
     EXPECT_TRUE(std::filesystem::exists(run / name)) << name;
   }
   EXPECT_EQ(Json::parse(ReadFile(run / "status.json")).at("state"), "done");
   const Json manifest = Json::parse(ReadFile(run / "manifest.json"));
   EXPECT_EQ(manifest.at("seed"), 9);
   // The resolved config reads back to the same hash.
-  const Ended again =
-      Fedrun({"validate", "-c", (run / "config.yaml").string(), "--format",
-              "json"});
+  const Ended again = Fedrun(
+      {"validate", "-c", (run / "config.yaml").string(), "--format", "json"});
   EXPECT_EQ(Json::parse(again.output).at("hash"), manifest.at("config_hash"));
 }
 
 TEST(CommandLine, SuggestsForMistypedWords) {
-  EXPECT_THAT(Fedrun({"valdate"}).errors,
-              HasSubstr("did you mean 'validate'"));
+  EXPECT_THAT(Fedrun({"valdate"}).errors, HasSubstr("did you mean 'validate'"));
   EXPECT_THAT(Fedrun({"run", "--confg", "x"}).errors,
               HasSubstr("did you mean '--config'"));
   EXPECT_THAT(Fedrun({"list", "modles"}).errors,
@@ -79,8 +95,14 @@ TEST(CommandLine, RefusesAWordThatIsNoOverride) {
 TEST(CommandLine, HelpListsEveryCommand) {
   const Ended ended = Fedrun({"--help"});
   EXPECT_EQ(ended.code, 0);
-  for (const char* name : {"run", "resume", "validate", "list", "describe",
-                           "schema", "doctor", "completion"}) {
+  for (const char* name : {"run",
+                           "resume",
+                           "validate",
+                           "list",
+                           "describe",
+                           "schema",
+                           "doctor",
+                           "completion"}) {
     EXPECT_THAT(ended.output, HasSubstr(name));
     EXPECT_EQ(Fedrun({name, "--help"}).code, 0) << name;
   }
@@ -122,11 +144,9 @@ TEST(CommandLine, DescribesDataModelAndRun) {
   EXPECT_EQ(Fedrun({"describe", "data"}).code, 2);
   const std::string out = (scratch.path() / "runs").string();
   Fedrun({"-c", config, "-o", out, "-q"});
-  const Ended run =
-      Fedrun({"describe", "run", OnlyRun(out).string()});
+  const Ended run = Fedrun({"describe", "run", OnlyRun(out).string()});
   EXPECT_THAT(run.output, HasSubstr("test/accuracy/best"));
-  EXPECT_THAT(Fedrun({"list", "runs", "--dir", out}).output,
-              HasSubstr("done"));
+  EXPECT_THAT(Fedrun({"list", "runs", "--dir", out}).output, HasSubstr("done"));
 }
 
 TEST(CommandLine, ValidatesDeeply) {
@@ -134,8 +154,8 @@ TEST(CommandLine, ValidatesDeeply) {
   const std::string config = scratch.Write("tiny.yaml", kTiny);
   EXPECT_EQ(Fedrun({"validate", "-c", config, "--deep"}).code, 0);
   // A model that does not fit the data is found by --deep only.
-  const std::vector<std::string> misfit{"validate", "-c", config,
-                                        "model=char_lstm"};
+  const std::vector<std::string> misfit{
+      "validate", "-c", config, "model=char_lstm"};
   EXPECT_EQ(Fedrun(misfit).code, 0);
   std::vector<std::string> deep = misfit;
   deep.emplace_back("--deep");
@@ -156,7 +176,7 @@ TEST(CommandLine, DoctorMeasuresTheMachine) {
 TEST(CommandLine, SchemaIsJsonAndKnowsEveryKind) {
   const Ended ended = Fedrun({"schema"});
   ASSERT_EQ(ended.code, 0);
-  EXPECT_NO_THROW(Json::parse(ended.output));
+  EXPECT_TRUE(Json::accept(ended.output));
   const Json kinds = Json::parse(Fedrun({"list", "--format", "json"}).output);
   EXPECT_GT(kinds.size(), 30u);
   for (const Json& kind : kinds) {

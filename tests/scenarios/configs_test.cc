@@ -1,9 +1,10 @@
+#include "tests/scenarios/program.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
-#include "tests/scenarios/program.h"
+#include <algorithm>
 
 namespace fedtorch::scenarios {
 namespace {
@@ -31,8 +32,7 @@ TEST_P(ConfigTest, RunsAndReadsBackToItsHash) {
   const auto hash = nlohmann::json::parse(validated.output).at("hash");
   const std::string resolved = scratch.Write(
       "resolved.yaml", Fedrun({"-c", file, "--print-config"}).output);
-  const Ended again =
-      Fedrun({"validate", "-c", resolved, "--format", "json"});
+  const Ended again = Fedrun({"validate", "-c", resolved, "--format", "json"});
   ASSERT_EQ(again.code, 0) << again.errors;
   EXPECT_EQ(nlohmann::json::parse(again.output).at("hash"), hash);
   // The quick start is long for a test; a few of its rounds show the path.
@@ -45,9 +45,11 @@ TEST_P(ConfigTest, RunsAndReadsBackToItsHash) {
   EXPECT_EQ(ran.code, 0) << ran.errors;
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryFile, ConfigTest, ::testing::ValuesIn(Configs()),
-                         [](const auto& info) {
-                           std::string name = info.param;
+INSTANTIATE_TEST_SUITE_P(EveryFile,
+                         ConfigTest,
+                         ::testing::ValuesIn(Configs()),
+                         [](const auto& config) {
+                           std::string name = config.param;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });

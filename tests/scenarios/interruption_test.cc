@@ -1,12 +1,12 @@
+#include "tests/scenarios/program.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <csignal>
-#include <nlohmann/json.hpp>
 #include <thread>
-
-#include "tests/scenarios/program.h"
 
 namespace fedtorch::scenarios {
 namespace {
@@ -18,9 +18,14 @@ namespace fs = std::filesystem;
 // Long enough to be interrupted, short enough to be repeated.
 std::vector<std::string> LongRun(const Scratch& scratch,
                                  const std::string& output) {
-  return {"-c", scratch.Write("tiny.yaml", kTiny),
-          "federation.rounds=1500", "eval.every=50", "checkpoint.every=25",
-          "algorithm=scaffold", "-q", "-o",
+  return {"-c",
+          scratch.Write("tiny.yaml", kTiny),
+          "federation.rounds=1500",
+          "eval.every=50",
+          "checkpoint.every=25",
+          "algorithm=scaffold",
+          "-q",
+          "-o",
           (scratch.path() / output).string()};
 }
 
@@ -66,9 +71,8 @@ TEST(Interruption, KilledThreeTimesAndResumedEndsInTheSameBytes) {
   EXPECT_TRUE(ReadFile(whole / "model.npz") == ReadFile(killed / "model.npz"));
   EXPECT_TRUE(ReadFile(whole / "summary.json") ==
               ReadFile(killed / "summary.json"));
-  EXPECT_EQ(
-      Json::parse(ReadFile(killed / "manifest.json")).at("resumed").size(),
-      3u);
+  const Json manifest = Json::parse(ReadFile(killed / "manifest.json"));
+  EXPECT_EQ(manifest.at("run").at("resumed").size(), 3u);
 }
 
 TEST(Interruption, FirstInterruptCheckpointsAndPrintsHowToContinue) {
@@ -108,10 +112,10 @@ TEST(Interruption, ResumeAddsRoundsToAFinishedRun) {
   EXPECT_EQ(Json::parse(more.output).at("rounds"), 8);
   // As if it had been asked for eight rounds at once.
   const fs::path other = scratch.path() / "other";
-  ASSERT_EQ(Fedrun({"-c", config, "-q", "-o", other.string(),
-                    "federation.rounds=8"})
-                .code,
-            0);
+  ASSERT_EQ(
+      Fedrun({"-c", config, "-q", "-o", other.string(), "federation.rounds=8"})
+          .code,
+      0);
   EXPECT_TRUE(ReadFile(run / "metrics.jsonl") ==
               ReadFile(OnlyRun(other) / "metrics.jsonl"));
 }

@@ -48,8 +48,7 @@ Program::Program(const std::vector<std::string>& arguments,
   if (process_ == 0) {
     if (!folder.empty() && ::chdir(folder.c_str()) != 0) ::_exit(126);
     const auto redirect = [](const std::string& path, int descriptor) {
-      const int file =
-          ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
       ::dup2(file, descriptor);
     };
     redirect(out, STDOUT_FILENO);
@@ -75,8 +74,7 @@ Ended Program::Wait() {
   ::waitpid(process_, &status, 0);
   process_ = -1;
   Ended ended;
-  ended.code = WIFEXITED(status) ? WEXITSTATUS(status)
-                                 : 128 + WTERMSIG(status);
+  ended.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   ended.output = ReadFile(files_ / "out");
   ended.errors = ReadFile(files_ / "err");
   return ended;

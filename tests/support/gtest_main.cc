@@ -1,7 +1,7 @@
-#include <cstdio>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cstdio>
 
 // Runs the tests of one room. A binary in which no test ran fails: a filter
 // that matches nothing must not look like success.

@@ -107,7 +107,9 @@ std::string CheckObject(const Json& schema, const Json& value) {
       }
     }
   }
-  const Json properties = schema.value("properties", Json::object());
+  static const Json none = Json::object();
+  const auto given = schema.find("properties");
+  const Json& properties = given == schema.end() ? none : *given;
   for (const auto& [name, inner] : value.items()) {
     if (properties.contains(name)) {
       const std::string error = CheckAgainst(properties[name], inner);

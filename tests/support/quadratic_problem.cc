@@ -136,12 +136,13 @@ double QuadraticProblem<Real>::Loss() const {
 }
 
 template <class Real>
-void QuadraticProblem<Real>::FullGradient(std::span<Real> out) {
+double QuadraticProblem<Real>::FullGradient(std::span<Real> out) {
   for (std::size_t j = 0; j < weights_.size(); ++j) {
     out[j] = static_cast<Real>(
         objective_.curvature[j] *
         (static_cast<double>(weights_[j]) - objective_.optimum[j]));
   }
+  return Loss();
 }
 
 template class QuadraticProblem<float>;

@@ -61,7 +61,7 @@ class QuadraticProblem final : public client::LocalProblem<Real> {
   std::span<Real> weights() override { return weights_; }
   client::LocalResult Train(
       const client::Correction<Real>& correction) override;
-  void FullGradient(std::span<Real> out) override;
+  double FullGradient(std::span<Real> out) override;
   double learning_rate() const override { return work_.lr; }
 
   /// What the last `Train` was given, copied.

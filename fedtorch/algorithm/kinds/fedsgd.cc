@@ -8,8 +8,6 @@
 // gradient comes from `LocalProblem::FullGradient`).
 #include "fedtorch/algorithm/method.h"
 
-#include <limits>
-
 namespace fedtorch::algorithm {
 namespace {
 
@@ -24,21 +22,17 @@ class FedSgd final : public MethodOf<FedSgd> {
     result.lr = context.problem.learning_rate();
     // A mean over no samples is not a number.
     if (context.problem.samples() == 0) return;
-    context.problem.FullGradient(delta);
+    result.loss = context.problem.FullGradient(delta);
     const Real scale = static_cast<Real>(-result.lr);
     for (Real& entry : delta) entry *= scale;
     result.steps = 1;
     result.examples = context.problem.samples();
     result.a_norm = 1.0;
-    // A gradient does not tell the loss; a 0 here would look like one.
-    result.loss = std::numeric_limits<double>::quiet_NaN();
   }
 
   void Server(ServerContext& context) override {
     context.optimizer.Step(context.model, context.aggregate);
   }
-
-  bool full_gradient_only() const override { return true; }
 };
 
 std::unique_ptr<Method> Make(config::Section&) {

@@ -39,8 +39,11 @@ class Selector {
   /// (weighted without replacement).
   virtual std::optional<double> ExpectedCount(const Input& input,
                                               std::int64_t client) const = 0;
+  /// False for a law that takes everybody, whatever the cohort size.
+  virtual bool uses_cohort_size() const { return true; }
 };
 
+/// Describes a kind; the name is the file stem in kinds/.
 struct Kind {
   std::string_view name;
   std::string_view summary;
@@ -48,6 +51,9 @@ struct Kind {
   std::unique_ptr<Selector> (*make)(config::Section&);
 };
 
+/// Returns all kinds: those of the folder in alphabetical order, then those
+/// added by `Use`. Call that before a config is read; it throws Bug when the
+/// name is taken. The other two are the generated table of the folder.
 std::span<const Kind* const> AllKinds();
 void Use(const Kind& kind);
 std::span<const Kind* const> Kinds();

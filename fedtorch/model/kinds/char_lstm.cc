@@ -5,14 +5,15 @@ namespace {
 
 std::unique_ptr<Architecture> Make(config::Section& section) {
   const std::int64_t embedding = section.Int(
-      {.name = "embedding", .help = "Size of a character's embedding."}, 8,
+      {.name = "embedding", .help = "Size of a character's embedding."},
+      8,
       {.min = 1});
   const std::int64_t hidden = section.Int(
-      {.name = "hidden", .help = "Units of each LSTM layer."}, 256,
-      {.min = 1});
-  const std::int64_t depth = section.Int(
-      {.name = "layers", .help = "Number of LSTM layers."}, 2,
-      {.min = 1, .max = 8});
+      {.name = "hidden", .help = "Units of each LSTM layer."}, 256, {.min = 1});
+  const std::int64_t depth =
+      section.Int({.name = "layers", .help = "Number of LSTM layers."},
+                  2,
+                  {.min = 1, .max = 8});
   return FromFunction([embedding, hidden, depth](const InputSpec& input) {
     std::vector<Layer> layers{Embedding(embedding)};
     for (std::int64_t i = 0; i < depth; ++i) layers.push_back(Lstm(hidden));
@@ -31,7 +32,9 @@ extern const Kind kCharLstm;
 constinit const Kind kCharLstm{
     .name = "char_lstm",
     .summary = "Embedding, stacked LSTM layers, one score per character.",
-    .source = "McMahan 2017; Reddi 2021 Shakespeare, 820522 parameters with 90 characters",
+    .source =
+        "McMahan 2017; Reddi 2021 Shakespeare, 820522 parameters with 90 "
+        "characters",
     .make = Make,
 };
 

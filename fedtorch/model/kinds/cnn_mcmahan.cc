@@ -5,12 +5,16 @@ namespace {
 
 std::unique_ptr<Architecture> Make(config::Section&) {
   return FromFunction([](const InputSpec& input) {
-    return std::vector<Layer>{
-        Convolution(32, 5, 2),       Simple(LayerType::kRelu),
-        MaxPool(2),                  Convolution(64, 5, 2),
-        Simple(LayerType::kRelu),    MaxPool(2),
-        Simple(LayerType::kFlatten), Dense(512),
-        Simple(LayerType::kRelu),    Dense(input.num_classes)};
+    return std::vector<Layer>{Convolution(32, 5, 2),
+                              Simple(LayerType::kRelu),
+                              MaxPool(2),
+                              Convolution(64, 5, 2),
+                              Simple(LayerType::kRelu),
+                              MaxPool(2),
+                              Simple(LayerType::kFlatten),
+                              Dense(512),
+                              Simple(LayerType::kRelu),
+                              Dense(input.num_classes)};
   });
 }
 
@@ -19,7 +23,8 @@ std::unique_ptr<Architecture> Make(config::Section&) {
 extern const Kind kCnnMcmahan;
 constinit const Kind kCnnMcmahan{
     .name = "cnn_mcmahan",
-    .summary = "Two 5x5 convolutions (32, 64) with pooling, then 512 dense units.",
+    .summary =
+        "Two 5x5 convolutions (32, 64) with pooling, then 512 dense units.",
     .source = "McMahan 2017, MNIST CNN with 1663370 parameters",
     .make = Make,
 };

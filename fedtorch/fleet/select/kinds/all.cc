@@ -18,6 +18,8 @@ class All final : public Selector {
                                       std::int64_t /*client*/) const override {
     return 1.0;
   }
+
+  bool uses_cohort_size() const override { return false; }
 };
 
 std::unique_ptr<Selector> Make(config::Section& /*section*/) {
