@@ -14,7 +14,7 @@ std::string Join(const std::vector<std::string>& words) {
   return text;
 }
 
-std::string WithRange(std::string noun, const std::string& range) {
+std::string WithRange(const std::string& noun, const std::string& range) {
   return range.empty() ? noun : noun + " " + range;
 }
 

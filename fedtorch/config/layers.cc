@@ -202,8 +202,7 @@ fs::path LayerLoader::FindDefaults(const Value& word,
   std::error_code error;
   for (const fs::path& folder : DefaultsFolders(file)) {
     for (const char* ending : {"", ".yaml", ".yml"}) {
-      fs::path candidate =
-          (folder / (word.text + ending)).lexically_normal();
+      fs::path candidate = (folder / (word.text + ending)).lexically_normal();
       if (fs::exists(candidate, error) && !fs::is_directory(candidate, error)) {
         return candidate;
       }
