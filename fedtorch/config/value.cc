@@ -144,11 +144,13 @@ std::vector<core::Problem> Sources::Arrange(
                    });
   std::vector<core::Problem> kept;
   for (core::Problem& problem : problems) {
-    const bool repeated =
-        std::any_of(kept.begin(), kept.end(), [&](const core::Problem& other) {
-          return other.place == problem.place && other.path == problem.path &&
-                 other.message == problem.message;
-        });
+    bool repeated = false;  // those of one place are neighbours now
+    for (auto other = kept.rbegin();
+         other != kept.rend() && other->place == problem.place && !repeated;
+         ++other) {
+      repeated =
+          other->path == problem.path && other->message == problem.message;
+    }
     if (!repeated) kept.push_back(std::move(problem));
   }
   return kept;

@@ -13,7 +13,6 @@ namespace fedtorch::config {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 // A folder that is empty at the start of each test.
@@ -27,7 +26,7 @@ class Layers : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   fs::path Write(const std::string& name, const std::string& text) {
-    const fs::path file = folder_ / name;
+    fs::path file = folder_ / name;
     fs::create_directories(file.parent_path());
     std::ofstream(file) << text;
     return file;

@@ -173,7 +173,7 @@ std::string ToYamlText(const Json& value, core::Stream& stream) {
     return text + "]";
   }
   if (value.is_string() && stream.Below(2) == 0) {
-    const std::string text = value;
+    std::string text = value;
     const bool is_word =
         !text.empty() &&
         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") ==

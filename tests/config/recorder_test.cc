@@ -10,7 +10,6 @@ namespace fedtorch::config {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 void ReadSmall(Section& root) {
   EXPECT_TRUE(root.recording());

@@ -107,9 +107,9 @@ std::string CheckObject(const Json& schema, const Json& value) {
       }
     }
   }
-  static const Json none = Json::object();
+  static const Json kNone = Json::object();
   const auto given = schema.find("properties");
-  const Json& properties = given == schema.end() ? none : *given;
+  const Json& properties = given == schema.end() ? kNone : *given;
   for (const auto& [name, inner] : value.items()) {
     if (properties.contains(name)) {
       const std::string error = CheckAgainst(properties[name], inner);
