@@ -6,9 +6,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,7 +41,8 @@ NpyArray Make(std::string dtype,
               const std::vector<T>& values) {
   NpyArray array{.dtype = std::move(dtype), .shape = std::move(shape)};
   array.data.resize(values.size() * sizeof(T));
-  std::memcpy(array.data.data(), values.data(), array.data.size());
+  // Not memcpy: its pointers must not be null, and there may be no value.
+  std::ranges::copy(std::as_bytes(std::span(values)), array.data.begin());
   return array;
 }
 

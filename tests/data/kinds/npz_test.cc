@@ -5,8 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,7 +28,8 @@ core::NpyArray Array(const std::string& dtype,
                      const std::vector<T>& values) {
   core::NpyArray array{.dtype = dtype, .shape = std::move(shape), .data = {}};
   array.data.resize(values.size() * sizeof(T));
-  std::memcpy(array.data.data(), values.data(), array.data.size());
+  // Not memcpy: its pointers must not be null, and there may be no value.
+  std::ranges::copy(std::as_bytes(std::span(values)), array.data.begin());
   return array;
 }
 
