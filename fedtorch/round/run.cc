@@ -102,10 +102,13 @@ class RunSession {
 
   // Takes up a run where its newest intact checkpoint stands.
   void Continue() {
-    const record::ManifestHistory history =
-        record::ReadManifestHistory(directory_.manifest());
-    manifest_.start = history.start;
-    manifest_.resumed = history.resumed;
+    // A run killed in its first moments has no manifest yet.
+    if (std::filesystem::exists(directory_.manifest())) {
+      const record::ManifestHistory history =
+          record::ReadManifestHistory(directory_.manifest());
+      manifest_.start = history.start;
+      manifest_.resumed = history.resumed;
+    }
     if (request_.config_changed) {
       core::WriteFileAtomically(directory_.config(), request_.resolved_config);
     }

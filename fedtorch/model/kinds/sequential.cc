@@ -1,5 +1,7 @@
 #include "fedtorch/model/model.h"
 
+#include <string>
+
 namespace fedtorch::model {
 namespace {
 
@@ -30,7 +32,13 @@ Layer ReadWindow(Section& section, LayerType type) {
                    .help = "Border on each side, at most half a window.",
                    .unit = "pixels"},
                   0,
-                  {.min = 0, .max = layer.kernel / 2});
+                  {.min = 0});
+  if (2 * layer.padding > layer.kernel) {
+    section.Fail(
+        "padding",
+        "expected at most half of kernel = " + std::to_string(layer.kernel) +
+            ", found " + std::to_string(layer.padding));
+  }
   layer.ceiling = section.Bool(
       {.name = "ceiling", .help = "Keep the incomplete last window."}, false);
   return layer;
