@@ -8,15 +8,16 @@
 namespace fedtorch::data {
 namespace {
 
-// A trip count that the compiler knows is vectorised at -O2 too.
+// A trip count that the compiler knows, and pointers that do not overlap, are
+// vectorised at -O2 too.
 constexpr std::size_t kLanes = 16;
 
 /// Writes value * factor - shift.
-void ScaleBytes(const std::uint8_t* from,
+void ScaleBytes(const std::uint8_t* __restrict from,
                 std::size_t count,
                 float factor,
                 float shift,
-                float* to) {
+                float* __restrict to) {
   std::size_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
