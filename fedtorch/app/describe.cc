@@ -62,6 +62,7 @@ int DescribeData(const DescribeOptions& options) {
       files.push_back({{"path", file.path.string()}, {"sha256", file.sha256}});
     }
     json["files"] = files;
+    json["notes"] = world.corpus.notes;
     std::cout << json.dump(2) << '\n';
     return 0;
   }
@@ -69,8 +70,11 @@ int DescribeData(const DescribeOptions& options) {
             << ShapeText(train.shape) << ", "
             << (world.corpus.test ? world.corpus.test->size() : 0)
             << " test samples, " << train.num_classes << " classes, "
-            << train.memory_bytes() / 1000000 << " MB in memory\n"
-            << world.num_clients() << " clients ("
+            << train.memory_bytes() / 1000000 << " MB in memory\n";
+  for (const std::string& note : world.corpus.notes) {
+    std::cout << "note: " << note << '\n';
+  }
+  std::cout << world.num_clients() << " clients ("
             << loaded.experiment.partitioner_name << "), "
             << world.split.unassigned << " samples without an owner\n\n"
             << std::fixed << std::setprecision(3)

@@ -89,6 +89,7 @@ class RunSession {
       directory_.WritePartition(PartitionText());
     }
     directory_.WriteManifest(record::ManifestJson(manifest_));
+    for (const std::string& note : world_.corpus.notes) Note("data: " + note);
     NoteMemory();
     if (done_ == 0) {
       EvaluationReport report;
