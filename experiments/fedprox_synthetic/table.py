@@ -32,6 +32,11 @@ def last_ten(path):
             for name in (ACCURACY, LOSS, STD)]
 
 
+def is_done(metrics):
+    with open(os.path.join(os.path.dirname(metrics), "status.json")) as file:
+        return json.load(file)["state"] == "done"
+
+
 def mean_and_deviation(values):
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
     return "%.1f+-%.1f" % (statistics.fmean(values), deviation)
@@ -41,8 +46,7 @@ def read(output):
     results = {}
     for folder in glob.glob(os.path.join(output, "*-s*", "*")):
         files = glob.glob(os.path.join(folder, "*", "*", "metrics.jsonl"))
-        done = glob.glob(os.path.join(folder, "*", "*", "summary.json"))
-        if len(files) == 1 and done:
+        if len(files) == 1 and is_done(files[0]):
             group, row = folder.split(os.sep)[-2:]
             data, draw = group.split("-s")
             results[row, data, int(draw)] = last_ten(files[0])
