@@ -29,19 +29,25 @@ std::vector<std::string> LongRun(const Scratch& scratch,
           (scratch.path() / output).string()};
 }
 
+// Tells whether some metrics.jsonl below `output` has grown beyond `bytes`.
+// Folders come and go meanwhile, so every error means "not yet".
+bool HasGrown(const fs::path& output, std::size_t bytes) {
+  std::error_code error;
+  fs::recursive_directory_iterator entry(output, error);
+  while (!error && entry != fs::recursive_directory_iterator()) {
+    if (entry->path().filename() == "metrics.jsonl") {
+      const auto size = fs::file_size(entry->path(), error);
+      if (!error && size > bytes) return true;
+    }
+    entry.increment(error);
+  }
+  return false;
+}
+
 // Waits until the run has done some rounds.
 void WaitForRounds(const fs::path& output, std::size_t bytes) {
   for (int i = 0; i < 3000; ++i) {
-    std::error_code ignored;
-    if (fs::exists(output)) {
-      for (const auto& entry :
-           fs::recursive_directory_iterator(output, ignored)) {
-        if (entry.path().filename() == "metrics.jsonl" &&
-            fs::file_size(entry.path(), ignored) > bytes) {
-          return;
-        }
-      }
-    }
+    if (HasGrown(output, bytes)) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   FAIL() << "the run did not start";
