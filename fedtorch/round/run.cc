@@ -231,8 +231,9 @@ class RunSession {
   }
 
   std::string SummaryText() const {
-    directory_.WriteSummary(Summary());
-    return Summary().ToIndented();
+    const core::JsonLine summary = Summary();
+    directory_.WriteSummary(summary);
+    return summary.ToIndented();
   }
 
   core::JsonLine Summary() const {

@@ -1,4 +1,4 @@
-#include "fedtorch/model/model.h"
+#include "fedtorch/model/published_layers.h"
 
 namespace fedtorch::model {
 namespace {
@@ -10,32 +10,9 @@ std::unique_ptr<Architecture> Make(config::Section& section) {
                "convolutions, dropout and 128 dense units."},
       {"leaf", "adaptive"},
       "leaf");
-  if (variant == "adaptive") {
-    return FromFunction([](const InputSpec& input) {
-      return std::vector<Layer>{Convolution(32, 3),
-                                Simple(LayerType::kRelu),
-                                Convolution(64, 3),
-                                Simple(LayerType::kRelu),
-                                MaxPool(2),
-                                Dropout(0.25),
-                                Simple(LayerType::kFlatten),
-                                Dense(128),
-                                Simple(LayerType::kRelu),
-                                Dropout(0.5),
-                                Dense(input.num_classes)};
-    });
-  }
+  if (variant == "adaptive") return FromFunction(DropoutConvolutionLayers);
   return FromFunction([](const InputSpec& input) {
-    return std::vector<Layer>{Convolution(32, 5, 2),
-                              Simple(LayerType::kRelu),
-                              MaxPool(2),
-                              Convolution(64, 5, 2),
-                              Simple(LayerType::kRelu),
-                              MaxPool(2),
-                              Simple(LayerType::kFlatten),
-                              Dense(2048),
-                              Simple(LayerType::kRelu),
-                              Dense(input.num_classes)};
+    return PooledConvolutionLayers(input, 2048);
   });
 }
 

@@ -1,20 +1,11 @@
-#include "fedtorch/model/model.h"
+#include "fedtorch/model/published_layers.h"
 
 namespace fedtorch::model {
 namespace {
 
 std::unique_ptr<Architecture> Make(config::Section&) {
   return FromFunction([](const InputSpec& input) {
-    return std::vector<Layer>{Convolution(32, 5, 2),
-                              Simple(LayerType::kRelu),
-                              MaxPool(2),
-                              Convolution(64, 5, 2),
-                              Simple(LayerType::kRelu),
-                              MaxPool(2),
-                              Simple(LayerType::kFlatten),
-                              Dense(512),
-                              Simple(LayerType::kRelu),
-                              Dense(input.num_classes)};
+    return PooledConvolutionLayers(input, 512);
   });
 }
 

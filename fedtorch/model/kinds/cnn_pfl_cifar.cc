@@ -1,24 +1,10 @@
-#include "fedtorch/model/model.h"
+#include "fedtorch/model/published_layers.h"
 
 namespace fedtorch::model {
 namespace {
 
 std::unique_ptr<Architecture> Make(config::Section&) {
-  return FromFunction(
-      [](const InputSpec& input) {
-        return std::vector<Layer>{Convolution(32, 3),
-                                  Simple(LayerType::kRelu),
-                                  Convolution(64, 3),
-                                  Simple(LayerType::kRelu),
-                                  MaxPool(2),
-                                  Dropout(0.25),
-                                  Simple(LayerType::kFlatten),
-                                  Dense(128),
-                                  Simple(LayerType::kRelu),
-                                  Dropout(0.5),
-                                  Dense(input.num_classes)};
-      },
-      Initializer::kGlorotUniform);
+  return FromFunction(DropoutConvolutionLayers, Initializer::kGlorotUniform);
 }
 
 }  // namespace
