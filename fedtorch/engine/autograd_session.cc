@@ -6,8 +6,9 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,26 +23,30 @@ using model::TensorEntry;
 enum class Mode { kTrain, kGradient, kEvaluate };
 
 // Views a caller's memory as a tensor; nothing is copied.
-at::Tensor View(std::span<const float> values,
-                std::vector<std::int64_t> shape) {
-  return at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat);
-}
-at::Tensor View(std::span<const std::int64_t> values,
-                std::vector<std::int64_t> shape) {
-  return at::from_blob(
-      const_cast<std::int64_t*>(values.data()), shape, at::kLong);
+template <class T>
+at::Tensor View(std::span<T> values, const std::vector<std::int64_t>& shape) {
+  using Value = std::remove_const_t<T>;
+  return at::from_blob(const_cast<Value*>(values.data()),
+                       shape,
+                       c10::CppTypeToScalarType<Value>::value);
 }
 
-class AutogradSession final : public Session {
+template <class Real>
+constexpr at::ScalarType kType =
+    std::is_same_v<Real, float> ? at::kFloat : at::kDouble;
+
+template <class Real>
+class AutogradSession final : public BasicSession<Real> {
  public:
   AutogradSession(const model::Network& network, model::BufferPolicy policy)
       : network_(network), policy_(policy) {
     const auto& layout = network_.layout();
-    parameters_ = at::empty({layout.num_parameters}, at::kFloat);
-    velocity_ = at::Tensor();
+    parameters_ = at::empty({layout.num_parameters}, kType<Real>);
     buffers_.resize(static_cast<std::size_t>(layout.num_buffers));
     counters_.assign(static_cast<std::size_t>(layout.num_counters), 0);
-    network_.InitialParameters(0, parameters());
+    std::vector<float> initial(parameters().size());
+    network_.InitialParameters(0, initial);
+    std::copy(initial.begin(), initial.end(), parameters().begin());
     network_.InitialBuffers(buffers_);
     for (const TensorEntry& entry : layout.parameters) {
       // Leaves are views of the flat buffer: autograd sees tensors, everybody
@@ -55,8 +60,8 @@ class AutogradSession final : public Session {
     }
   }
 
-  std::span<float> parameters() override {
-    return {parameters_.mutable_data_ptr<float>(),
+  std::span<Real> parameters() override {
+    return {parameters_.mutable_data_ptr<Real>(),
             static_cast<std::size_t>(parameters_.numel())};
   }
   std::span<float> buffers() override { return buffers_; }
@@ -67,72 +72,183 @@ class AutogradSession final : public Session {
   }
 
   double Step(const Batch& batch,
-              const StepRule<float>& rule,
+              const StepRule<Real>& rule,
               core::Stream& dropout) override {
     if (rule.momentum != 0.0 && !velocity_.defined()) {
       velocity_ = at::zeros_like(parameters_);
     }
-    const double loss = Backward(batch, Mode::kTrain, &dropout);
-    float* weights = parameters_.mutable_data_ptr<float>();
-    float* velocity =
-        rule.momentum != 0.0 ? velocity_.mutable_data_ptr<float>() : nullptr;
-    ForEachGradient(
-        [&](const float* gradient, std::size_t offset, std::size_t size) {
-          ApplyStep(rule,
-                    gradient,
-                    offset,
-                    size,
-                    weights + offset,
-                    velocity == nullptr ? nullptr : velocity + offset);
-        });
+    DrawMasks(batch.size, dropout);
+    if (rule.max_example_norm > 0.0) return StepByExample(batch, rule);
+    const double loss = Backward(batch, Mode::kTrain);
+    double factor = 1.0;
+    if (rule.max_gradient_norm > 0.0) {
+      double squares = 0.0;
+      for (const at::Tensor& leaf : leaves_) {
+        const double norm = leaf.grad().norm().template item<double>();
+        squares += norm * norm;
+      }
+      factor = ClipFactor(std::sqrt(squares), rule.max_gradient_norm);
+    }
+    ForEachGradient([&](const at::Tensor& gradient, std::size_t offset) {
+      const at::Tensor clipped =
+          factor == 1.0 ? gradient : (gradient * factor).contiguous();
+      Apply(rule,
+            {clipped.const_data_ptr<Real>(),
+             static_cast<std::size_t>(clipped.numel())},
+            offset);
+    });
     return loss;
   }
 
   double AddGradient(const Batch& batch,
-                     float scale,
-                     std::span<float> out) override {
+                     Real scale,
+                     std::span<Real> out) override {
     FEDTORCH_CHECK(out.size() == parameters().size(), "wrong size");
-    const double loss = Backward(batch, Mode::kGradient, nullptr);
-    ForEachGradient(
-        [&](const float* gradient, std::size_t offset, std::size_t size) {
-          for (std::size_t i = 0; i < size; ++i) {
-            out[offset + i] += scale * gradient[i];
-          }
-        });
+    const double loss = Backward(batch, Mode::kGradient);
+    AddTo(out, scale);
     return loss;
+  }
+
+  void ExampleGradientNorms(const Batch& batch,
+                            std::span<double> out) override {
+    FEDTORCH_CHECK(out.size() == static_cast<std::size_t>(batch.size),
+                   "wrong size");
+    for (std::int64_t i = 0; i < batch.size; ++i) {
+      Backward(Example(batch, i), Mode::kGradient);
+      out[static_cast<std::size_t>(i)] = TakeGradientNorm();
+    }
   }
 
   void Predict(const Batch& batch, const Predictions& out) override {
     const c10::InferenceMode guard;
-    const at::Tensor logits = Forward(batch, Mode::kEvaluate, nullptr);
+    const at::Tensor logits = Forward(batch, Mode::kEvaluate);
     const at::Tensor log_probabilities =
         at::log_softmax(logits, 1).contiguous();
-    const float* rows = log_probabilities.const_data_ptr<float>();
+    const Real* rows = log_probabilities.const_data_ptr<Real>();
     const auto classes = static_cast<std::size_t>(logits.size(1));
     const auto positions = static_cast<std::size_t>(logits.size(0));
     FEDTORCH_CHECK(out.losses.size() == positions, "wrong size");
     for (std::size_t i = 0; i < positions; ++i) {
-      const float* row = rows + i * classes;
+      const Real* row = rows + i * classes;
       // The lowest class wins ties; NaN never compares greater.
       std::size_t best = 0;
       for (std::size_t c = 1; c < classes; ++c) {
         if (row[c] > row[best]) best = c;
       }
       out.predicted[i] = static_cast<std::int64_t>(best);
-      out.losses[i] = -row[static_cast<std::size_t>(batch.targets[i])];
+      out.losses[i] =
+          static_cast<float>(-row[static_cast<std::size_t>(batch.targets[i])]);
       if (!out.second_scores.empty()) {
-        out.second_scores[i] = std::exp(row[1]);
+        out.second_scores[i] = static_cast<float>(std::exp(row[1]));
       }
     }
   }
 
  private:
-  double Backward(const Batch& batch, Mode mode, core::Stream* dropout) {
-    const at::Tensor logits = Forward(batch, mode, dropout);
+  // Draws the masks of a step for the whole batch, in the order that
+  // BasicSession states. at::dropout takes no generator: its draws would
+  // follow the scheduling of the threads.
+  void DrawMasks(std::int64_t size, core::Stream& stream) {
+    masks_.clear();
+    for (std::size_t i = 0; i < network_.layers().size(); ++i) {
+      const Layer& layer = network_.layers()[i];
+      if (layer.type != LayerType::kDropout || layer.rate == 0.0) continue;
+      std::vector<std::int64_t> shape = network_.shape_before(i);
+      const bool image = shape.size() == 3;
+      if (image) shape = {shape[1], shape[2], shape[0]};
+      shape.insert(shape.begin(), size);
+      at::Tensor mask = at::empty(shape, kType<Real>);
+      Real* values = mask.mutable_data_ptr<Real>();
+      const auto threshold = static_cast<std::uint64_t>(layer.rate * 0x1p32);
+      const auto scale = static_cast<Real>(1.0 / (1.0 - layer.rate));
+      for (std::int64_t j = 0; j < mask.numel(); ++j) {
+        values[j] = stream.Bits32() < threshold ? Real{0} : scale;
+      }
+      masks_.push_back(image ? mask.permute({0, 3, 1, 2}) : mask);
+    }
+  }
+
+  // The batch of example `i` alone.
+  Batch Example(const Batch& batch, std::int64_t i) {
+    const auto of = [&](auto values) {
+      const std::size_t width =
+          values.size() / static_cast<std::size_t>(batch.size);
+      return values.subspan(static_cast<std::size_t>(i) * width, width);
+    };
+    first_example_ = i;
+    return {.size = 1,
+            .features = of(batch.features),
+            .tokens = of(batch.tokens),
+            .targets = of(batch.targets)};
+  }
+
+  double StepByExample(const Batch& batch, const StepRule<Real>& rule) {
+    std::vector<Real> mean(parameters().size(), Real{0});
+    double loss = 0.0;
+    const double share = 1.0 / static_cast<double>(batch.size);
+    for (std::int64_t i = 0; i < batch.size; ++i) {
+      loss += share * Backward(Example(batch, i), Mode::kTrain);
+      std::vector<Real> own(mean.size(), Real{0});
+      AddTo(own, Real{1});
+      const double factor =
+          share * ClipFactor(NormOf(own), rule.max_example_norm);
+      for (std::size_t j = 0; j < mean.size(); ++j) {
+        mean[j] += static_cast<Real>(factor) * own[j];
+      }
+    }
+    first_example_ = 0;
+    const auto factor =
+        static_cast<Real>(ClipFactor(NormOf(mean), rule.max_gradient_norm));
+    for (Real& value : mean) value *= factor;
+    Apply(rule, mean, 0);
+    return loss;
+  }
+
+  static double NormOf(std::span<const Real> values) {
+    double squares = 0.0;
+    for (const Real value : values) {
+      squares += static_cast<double>(value) * static_cast<double>(value);
+    }
+    return std::sqrt(squares);
+  }
+
+  double TakeGradientNorm() {
+    std::vector<Real> own(parameters().size(), Real{0});
+    AddTo(own, Real{1});
+    first_example_ = 0;
+    return NormOf(own);
+  }
+
+  void Apply(const StepRule<Real>& rule,
+             std::span<const Real> gradient,
+             std::size_t offset) {
+    Real* velocity = rule.momentum != 0.0
+                         ? velocity_.mutable_data_ptr<Real>() + offset
+                         : nullptr;
+    ApplyStep(rule,
+              gradient.data(),
+              offset,
+              gradient.size(),
+              parameters().data() + offset,
+              velocity);
+  }
+
+  void AddTo(std::span<Real> out, Real scale) {
+    ForEachGradient([&](const at::Tensor& gradient, std::size_t offset) {
+      const Real* values = gradient.const_data_ptr<Real>();
+      for (std::size_t i = 0; i < static_cast<std::size_t>(gradient.numel());
+           ++i) {
+        out[offset + i] += scale * values[i];
+      }
+    });
+  }
+
+  double Backward(const Batch& batch, Mode mode) {
+    const at::Tensor logits = Forward(batch, mode);
     const at::Tensor loss =
         at::cross_entropy_loss(logits, View(batch.targets, {logits.size(0)}));
     loss.backward();
-    return loss.item<float>();
+    return loss.template item<double>();
   }
 
   template <class Visit>
@@ -141,27 +257,25 @@ class AutogradSession final : public Session {
     for (std::size_t t = 0; t < entries.size(); ++t) {
       at::Tensor& gradient = leaves_[t].mutable_grad();
       FEDTORCH_CHECK(gradient.defined(), "no gradient of " + entries[t].name);
-      const at::Tensor dense = gradient.contiguous();
-      visit(dense.const_data_ptr<float>(),
-            static_cast<std::size_t>(entries[t].offset),
-            static_cast<std::size_t>(entries[t].size));
+      visit(gradient.contiguous(), static_cast<std::size_t>(entries[t].offset));
       // Dropped rather than zeroed: the next pass stores instead of adds.
       gradient.reset();
     }
   }
 
   // Returns logits [positions, classes].
-  at::Tensor Forward(const Batch& batch, Mode mode, core::Stream* dropout) {
+  at::Tensor Forward(const Batch& batch, Mode mode) {
     const model::InputSpec& input = network_.input();
     std::vector<std::int64_t> shape{batch.size};
     shape.insert(shape.end(), input.shape.begin(), input.shape.end());
-    at::Tensor x =
-        input.tokens ? View(batch.tokens, shape) : View(batch.features, shape);
+    at::Tensor x = input.tokens ? View(batch.tokens, shape)
+                                : View(batch.features, shape).to(kType<Real>);
     next_parameter_ = 0;
     next_buffer_ = 0;
     next_counter_ = 0;
+    next_mask_ = 0;
     for (const Layer& layer : network_.layers()) {
-      x = Apply(layer, x, mode, dropout);
+      x = Forward(layer, x, mode);
     }
     return x.reshape({batch.size * input.target_length, input.num_classes});
   }
@@ -176,20 +290,17 @@ class AutogradSession final : public Session {
                 entry.shape);
   }
 
-  at::Tensor Apply(const Layer& layer,
-                   const at::Tensor& x,
-                   Mode mode,
-                   core::Stream* dropout) {
+  at::Tensor Forward(const Layer& layer, const at::Tensor& x, Mode mode) {
     switch (layer.type) {
       case LayerType::kDense: {
         const at::Tensor& weight = NextParameter();
-        return at::linear(
-            x,
-            weight,
-            layer.bias ? std::optional(NextParameter()) : std::nullopt);
+        if (!layer.bias) return at::matmul(x, weight);
+        const at::Tensor& bias = NextParameter();
+        if (x.dim() == 2) return at::addmm(bias, x, weight);
+        return at::matmul(x, weight) + bias;
       }
       case LayerType::kConvolution: {
-        const at::Tensor& weight = NextParameter();
+        const at::Tensor weight = NextParameter().permute({3, 2, 0, 1});
         return at::conv2d(
             x,
             weight,
@@ -204,7 +315,7 @@ class AutogradSession final : public Session {
         return at::avg_pool2d(
             x, layer.kernel, layer.stride, layer.padding, layer.ceiling, false);
       case LayerType::kFlatten:
-        return x.flatten(1);
+        return (x.dim() == 4 ? x.permute({0, 2, 3, 1}) : x).flatten(1);
       case LayerType::kRelu:
         return at::relu(x);
       case LayerType::kTanh:
@@ -212,7 +323,8 @@ class AutogradSession final : public Session {
       case LayerType::kSigmoid:
         return at::sigmoid(x);
       case LayerType::kDropout:
-        return Drop(layer, x, mode, dropout);
+        if (mode != Mode::kTrain || layer.rate == 0.0) return x;
+        return x * masks_[next_mask_++].narrow(0, first_example_, x.size(0));
       case LayerType::kEmbedding:
         return at::embedding(NextParameter(), x);
       case LayerType::kLstm:
@@ -231,29 +343,13 @@ class AutogradSession final : public Session {
     return x;
   }
 
-  // at::dropout takes no generator: its draws would follow the scheduling of
-  // the threads. The mask is ours, from the client's stream.
-  static at::Tensor Drop(const Layer& layer,
-                         const at::Tensor& x,
-                         Mode mode,
-                         core::Stream* dropout) {
-    if (mode != Mode::kTrain || layer.rate == 0.0) return x;
-    at::Tensor mask = at::empty(x.sizes(), at::kFloat);
-    float* values = mask.mutable_data_ptr<float>();
-    const auto threshold = static_cast<std::uint64_t>(layer.rate * 0x1p32);
-    const auto scale = static_cast<float>(1.0 / (1.0 - layer.rate));
-    for (std::int64_t i = 0; i < mask.numel(); ++i) {
-      values[i] = dropout->Bits32() < threshold ? 0.0F : scale;
-    }
-    return x * mask;
-  }
-
   at::Tensor Lstm(const Layer& layer, const at::Tensor& x) {
-    const at::Tensor& weight_ih = NextParameter();
-    const at::Tensor& weight_hh = NextParameter();
+    const at::Tensor weight_ih = NextParameter().t();
+    const at::Tensor weight_hh = NextParameter().t();
     const at::Tensor& bias = NextParameter();
-    const at::Tensor state = at::zeros({1, x.size(0), layer.units});
-    const at::Tensor no_bias = at::zeros({4 * layer.units});
+    const at::Tensor state =
+        at::zeros({1, x.size(0), layer.units}, kType<Real>);
+    const at::Tensor no_bias = at::zeros({4 * layer.units}, kType<Real>);
     return std::get<0>(at::lstm(x,
                                 {state, state},
                                 {weight_ih, weight_hh, bias, no_bias},
@@ -268,8 +364,12 @@ class AutogradSession final : public Session {
   at::Tensor BatchNorm(const at::Tensor& x, Mode mode) {
     const at::Tensor& weight = NextParameter();
     const at::Tensor& bias = NextParameter();
-    at::Tensor mean = NextBuffer();
-    at::Tensor variance = NextBuffer();
+    const at::Tensor kept_mean = NextBuffer();
+    const at::Tensor kept_variance = NextBuffer();
+    // Copies for double; views of the buffers for float, which is also the
+    // only type whose statistics are kept.
+    const at::Tensor mean = kept_mean.to(kType<Real>);
+    const at::Tensor variance = kept_variance.to(kType<Real>);
     std::int64_t& batches = counters_[next_counter_++];
     const bool stored = policy_ != model::BufferPolicy::kBatchStats;
     if (mode == Mode::kEvaluate && stored) {
@@ -297,16 +397,25 @@ class AutogradSession final : public Session {
   std::vector<float> buffers_;
   std::vector<std::int64_t> counters_;
   std::vector<at::Tensor> leaves_;
+  std::vector<at::Tensor> masks_;   // of this step, [batch, ...]
+  std::int64_t first_example_ = 0;  // where the batch at hand starts in them
   std::size_t next_parameter_ = 0;
   std::size_t next_buffer_ = 0;
   std::size_t next_counter_ = 0;
+  std::size_t next_mask_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Session> MakeAutogradSession(const model::Network& network,
-                                             model::BufferPolicy policy) {
-  return std::make_unique<AutogradSession>(network, policy);
+template <class Real>
+std::unique_ptr<BasicSession<Real>> MakeAutogradSession(
+    const model::Network& network, model::BufferPolicy policy) {
+  return std::make_unique<AutogradSession<Real>>(network, policy);
 }
+
+template std::unique_ptr<BasicSession<float>> MakeAutogradSession(
+    const model::Network&, model::BufferPolicy);
+template std::unique_ptr<BasicSession<double>> MakeAutogradSession(
+    const model::Network&, model::BufferPolicy);
 
 }  // namespace fedtorch::engine

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace fedtorch::engine {
 
@@ -29,16 +30,20 @@ struct Predictions {
 
 /// Is the workspace of one worker: a model's values in flat buffers and the
 /// means to train it. Nothing is cloned per client; a client starts by copying
-/// the global model into `parameters()`.
+/// the global model into `parameters()`. `Real` is float in a run and double
+/// where formulas are tested to 1e-10; the code is the same.
 ///
-/// Cost: memory for the parameters, momentum and one gradient.
-/// Randomness: dropout only, from the stream that the caller passes.
+/// Cost: memory for the parameters, momentum, and activations or one gradient.
+/// Randomness: dropout only, from the stream that the caller passes. Masks are
+/// drawn layer by layer, each for the whole batch, images by row, column,
+/// channel: `Bits32` < rate * 2^32 drops a value.
 /// Threads: one thread at a time; make one session a worker.
-class Session {
+template <class Real>
+class BasicSession {
  public:
-  virtual ~Session() = default;
+  virtual ~BasicSession() = default;
 
-  virtual std::span<float> parameters() = 0;       ///< [num_parameters]
+  virtual std::span<Real> parameters() = 0;        ///< [num_parameters]
   virtual std::span<float> buffers() = 0;          ///< [num_buffers]
   virtual std::span<std::int64_t> counters() = 0;  ///< [num_counters]
 
@@ -46,24 +51,66 @@ class Session {
   virtual void ResetMomentum() = 0;
   /// Takes one step on the mean loss of a batch; returns that loss in nats.
   virtual double Step(const Batch& batch,
-                      const StepRule<float>& rule,
+                      const StepRule<Real>& rule,
                       core::Stream& dropout) = 0;
   /// Adds scale * (gradient of the mean loss) to `out` [num_parameters].
   /// Dropout is off; batch_norm uses the batch and leaves its buffers alone.
   /// Returns the mean loss.
   virtual double AddGradient(const Batch& batch,
-                             float scale,
-                             std::span<float> out) = 0;
+                             Real scale,
+                             std::span<Real> out) = 0;
+  /// Writes the L2 norm of the gradient of every example's own loss, [size];
+  /// dropout is off. Not for batch_norm, whose examples share statistics.
+  virtual void ExampleGradientNorms(const Batch& batch,
+                                    std::span<double> out) = 0;
   /// Evaluates a batch; buffers are used as they are (unless the policy is
   /// batch_stats) and nothing changes.
   virtual void Predict(const Batch& batch, const Predictions& out) = 0;
 };
 
+/// The session of a run.
+using Session = BasicSession<float>;
+
 /// Makes a session by the autograd path: forward in ATen operators, backward
 /// by autograd. Parameters and buffers start at the network's initial values
 /// for seed 0. Slow but general: the oracle of every faster path.
-std::unique_ptr<Session> MakeAutogradSession(const model::Network& network,
-                                             model::BufferPolicy policy);
+template <class Real = float>
+std::unique_ptr<BasicSession<Real>> MakeAutogradSession(
+    const model::Network& network, model::BufferPolicy policy);
+
+/// Makes a session by the plan: manual forward and backward on flat memory
+/// with the step folded into the weight gradients, by the kernels of
+/// `fedtorch/kernel`. Starts as the autograd session does and draws the same
+/// dropout masks.
+/// Requires: PlanObstacle(network, policy) is empty.
+template <class Real = float>
+std::unique_ptr<BasicSession<Real>> MakePlanSession(
+    const model::Network& network, model::BufferPolicy policy);
+
+/// Says what keeps a network from the plan, e.g. "layer 3.batch_norm has no
+/// plan"; empty when nothing does.
+std::string PlanObstacle(const model::Network& network,
+                         model::BufferPolicy policy);
+
+/// Which path trains: the plan where it can, or one of the two by name.
+enum class EngineChoice { kAuto, kAutograd, kPlan };
+std::string_view ToText(EngineChoice choice);
+
+/// Says which path was chosen, for the manifest.
+struct EngineFacts {
+  std::string name;             ///< "plan" or "autograd"
+  std::string reason;           ///< why this one
+  std::string instruction_set;  ///< of the kernels in use, e.g. "AVX3"
+};
+
+/// Throws: ConfigError when `plan` is asked for and something is in its way.
+EngineFacts ChooseEngine(const model::Network& network,
+                         model::BufferPolicy policy,
+                         EngineChoice choice);
+/// Makes a session of the engine that ChooseEngine names.
+std::unique_ptr<Session> MakeSession(const model::Network& network,
+                                     model::BufferPolicy policy,
+                                     EngineChoice choice);
 
 /// Pins ATen, OpenMP and MKL to one thread in the calling thread. Call it once
 /// in every worker before its first operation: splitting a product over

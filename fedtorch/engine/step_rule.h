@@ -5,7 +5,8 @@
 
 namespace fedtorch::engine {
 
-/// Holds one step of local stochastic gradient descent on flat parameters:
+/// Holds one step of local stochastic gradient descent on flat parameters,
+/// with g the mean gradient of the batch after clipping:
 ///   h = g + weight_decay * w + prox * (w - anchor) + linear
 ///   v = momentum * v + h        (v = h without momentum)
 ///   w = w - lr * v
@@ -18,7 +19,18 @@ struct StepRule {
   double prox = 0.0;          ///< >= 0
   std::span<const Real> anchor{};
   std::span<const Real> linear{};
+  /// > 0: g is scaled to at most this L2 norm; 0 = not clipped.
+  double max_gradient_norm = 0.0;
+  /// > 0: the gradient of each example's loss is scaled to at most this L2
+  /// norm before the mean is taken (Abadi et al. 2016, algorithm 1); 0 = not.
+  double max_example_norm = 0.0;
 };
+
+/// Returns the factor that brings a vector of L2 norm `norm` to at most `max`;
+/// 1 when max is 0 or the norm is not a number.
+inline double ClipFactor(double norm, double max) {
+  return max > 0.0 && norm > max ? max / norm : 1.0;
+}
 
 /// Applies one step to a slice of the parameters that starts at `offset`.
 /// `velocity` is the slice's momentum buffer, null without momentum.

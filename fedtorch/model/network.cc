@@ -188,7 +188,7 @@ class Builder {
           "layer before it");
     }
     const std::int64_t in = shape_.back();
-    Parameter("weight", {layer.units, in}, in, layer.units);
+    Parameter("weight", {in, layer.units}, in, layer.units);
     if (layer.bias) Parameter("bias", {layer.units}, in, layer.units, true);
     const std::int64_t positions = Count(shape_) / in;
     shape_.back() = layer.units;
@@ -200,7 +200,7 @@ class Builder {
     const std::int64_t area = layer.kernel * layer.kernel;
     const std::int64_t channels = shape_[0];
     Parameter("weight",
-              {layer.units, channels, layer.kernel, layer.kernel},
+              {layer.kernel, layer.kernel, channels, layer.units},
               channels * area,
               layer.units * area);
     if (layer.bias) {
@@ -219,8 +219,8 @@ class Builder {
     const std::int64_t hidden = layer.units;
     // One bias, not the two of torch::nn::LSTM: the second adds nothing but
     // parameters, and the published counts have one.
-    Parameter("weight_ih", {4 * hidden, in}, hidden, hidden);
-    Parameter("weight_hh", {4 * hidden, hidden}, hidden, hidden);
+    Parameter("weight_ih", {in, 4 * hidden}, hidden, hidden);
+    Parameter("weight_hh", {hidden, 4 * hidden}, hidden, hidden);
     Parameter("bias", {4 * hidden}, hidden, hidden, true);
     shape_[1] = hidden;
     return shape_[0] * 4 * hidden * (in + hidden);

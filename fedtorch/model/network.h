@@ -72,6 +72,10 @@ struct TensorEntry {
 };
 
 /// Lays out the three kinds of values of a model, each in one flat section.
+/// Tensors are row-major and lie as the training kernels read them, which is
+/// also how Keras and JAX keep them: dense [in, out], convolution
+/// [ky, kx, in, out], lstm [in, 4 * hidden] with the gates input, forget, cell,
+/// output. A `flatten` lists an image by row, column, channel.
 /// Only parameters are trained, corrected, compressed or made private; floating
 /// buffers (running statistics) follow `BufferPolicy`; integer buffers are
 /// never averaged: the server takes the largest of the cohort.

@@ -294,13 +294,23 @@ void ReadRest(Section& root, Experiment* experiment) {
       {.min = 1});
 
   Section runtime =
-      root.Child({.name = "runtime",
-                  .help = "How this machine is used; never changes "
-                          "results."});
+      root.Child({.name = "runtime", .help = "How this machine is used."});
   experiment->threads = runtime.AutoInt({.name = "threads",
                                          .help = "Workers; auto = all cores.",
                                          .unit = "threads"},
                                         {.min = 1, .max = 1024});
+  const std::string engine = runtime.Choice(
+      {.name = "engine",
+       .help = "How local steps are computed: by the fused kernels of the "
+               "plan, by autograd, or by the plan where it covers the model. "
+               "Results differ in rounding only."},
+      {"auto", "autograd", "plan"},
+      "auto");
+  for (const auto choice : {engine::EngineChoice::kAuto,
+                            engine::EngineChoice::kAutograd,
+                            engine::EngineChoice::kPlan}) {
+    if (engine == ToText(choice)) experiment->engine = choice;
+  }
   experiment->state_memory_mb = runtime.Int(
       {.name = "state_memory_mb",
        .help = "Memory for per-client state before it goes to disk.",

@@ -6,6 +6,7 @@
 #include "fedtorch/client/local_work.h"
 #include "fedtorch/config/section.h"
 #include "fedtorch/data/reader.h"
+#include "fedtorch/engine/session.h"
 #include "fedtorch/fleet/select/selector.h"
 #include "fedtorch/fleet/stragglers.h"
 #include "fedtorch/model/model.h"
@@ -75,6 +76,7 @@ struct Experiment {
   std::int64_t checkpoint_every = 0;  ///< rounds; 0 = only when stopped
   std::int64_t checkpoint_keep = 2;
   std::optional<std::int64_t> threads;  ///< unset = all cores
+  engine::EngineChoice engine = engine::EngineChoice::kAuto;
   std::int64_t state_memory_mb = 1024;
 
   /// Reads every section. While recording, records all kinds. Problems are

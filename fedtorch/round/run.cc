@@ -274,9 +274,9 @@ class RunSession {
     for (const data::SourceFile& file : world_.corpus.files) {
       manifest.data_files.push_back({file.path.string(), file.sha256});
     }
-    manifest.engine = "autograd";
-    manifest.engine_reason = "the only engine of this version";
-    manifest.instruction_set = library.cpu_capability;
+    manifest.engine = world_.engine.name;
+    manifest.engine_reason = world_.engine.reason;
+    manifest.instruction_set = world_.engine.instruction_set;
     manifest.threads = workers_.count();
     manifest.libraries.push_back(
         {"LibTorch", library.version, library.configuration});

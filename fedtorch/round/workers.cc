@@ -54,8 +54,8 @@ void Workers::Run(const std::vector<std::int64_t>& order,
     engine::PrepareThread();
     Worker& worker = workers_[index];
     if (worker.session == nullptr) {
-      worker.session = engine::MakeAutogradSession(world_.network,
-                                                   experiment_.model.buffers);
+      worker.session = engine::MakeSession(
+          world_.network, experiment_.model.buffers, experiment_.engine);
       worker.problem =
           std::make_unique<client::SessionProblem>(*worker.session,
                                                    world_.corpus.train,

@@ -68,6 +68,8 @@ World BuildWorld(const Experiment& experiment) {
   world.input = InputOf(train);
   // The model is checked before the split is drawn: it fails faster.
   world.network = experiment.model.Build(world.input);
+  world.engine = engine::ChooseEngine(
+      world.network, experiment.model.buffers, experiment.engine);
   world.split =
       experiment.partitioner->Partition({.dataset = train,
                                          .num_clients = experiment.num_clients,

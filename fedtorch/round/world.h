@@ -1,6 +1,7 @@
 #pragma once
 
 #include "fedtorch/data/reader.h"
+#include "fedtorch/engine/session.h"
 #include "fedtorch/model/network.h"
 #include "fedtorch/partition/client_split.h"
 #include "fedtorch/partition/partitioner.h"
@@ -22,6 +23,7 @@ struct World {
   partition::ClientSplit client_sets;  ///< the same, cut into sets
   model::InputSpec input;
   model::Network network;
+  engine::EngineFacts engine;  ///< which path trains it
   std::vector<double> shares;  ///< p_i = n_i / n over training samples, [N]
 
   std::int64_t num_clients() const { return split.shards.num_clients(); }

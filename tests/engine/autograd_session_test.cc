@@ -170,7 +170,7 @@ TEST(AutogradSession, LstmIsTheTextbookCell) {
                          std::int64_t row,
                          std::int64_t column) {
     const auto& entry = entries[tensor];
-    const std::int64_t width = entry.shape.size() > 1 ? entry.shape[1] : 1;
+    const std::int64_t width = entry.shape.back();
     return static_cast<double>(session->parameters()[static_cast<std::size_t>(
         entry.offset + row * width + column)]);
   };
@@ -180,12 +180,12 @@ TEST(AutogradSession, LstmIsTheTextbookCell) {
   for (std::size_t t = 0; t < 4; ++t) {
     std::vector<double> gates(12);
     for (std::int64_t g = 0; g < 12; ++g) {
-      double sum = value(3, g, 0);
+      double sum = value(3, 0, g);
       for (std::int64_t j = 0; j < 2; ++j) {
-        sum += value(1, g, j) * value(0, samples.tokens[t], j);
+        sum += value(1, j, g) * value(0, samples.tokens[t], j);
       }
       for (std::int64_t j = 0; j < 3; ++j) {
-        sum += value(2, g, j) * hidden[static_cast<std::size_t>(j)];
+        sum += value(2, j, g) * hidden[static_cast<std::size_t>(j)];
       }
       gates[static_cast<std::size_t>(g)] = sum;
     }
@@ -197,9 +197,9 @@ TEST(AutogradSession, LstmIsTheTextbookCell) {
     std::vector<double> logits(3);
     double total = 0.0;
     for (std::int64_t c = 0; c < 3; ++c) {
-      double sum = value(5, c, 0);
+      double sum = value(5, 0, c);
       for (std::int64_t j = 0; j < 3; ++j) {
-        sum += value(4, c, j) * hidden[static_cast<std::size_t>(j)];
+        sum += value(4, j, c) * hidden[static_cast<std::size_t>(j)];
       }
       logits[static_cast<std::size_t>(c)] = sum;
       total += std::exp(sum);

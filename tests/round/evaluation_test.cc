@@ -39,7 +39,7 @@ Naive Score(const support::Federation& federation,
       for (std::size_t j = 0; j < 36; ++j) {
         const double pixel =
             set.bytes[static_cast<std::size_t>(index) * 36 + j];
-        logits[c] += static_cast<float>(weights[c * 36 + j]) *
+        logits[c] += static_cast<float>(weights[j * 4 + c]) *
                      (pixel * static_cast<double>(set.scale) - set.mean[0]) /
                      set.std[0];
       }

@@ -25,23 +25,46 @@ const char* const kModel =
     "3, padding: 1}, relu, max_pool, flatten, {name: dense, units: 7}, tanh, "
     "dense]}";
 
+// torch keeps a dense weight as [out, in] and a convolution as [out, in, y, x];
+// ours lie as [in, out] and [y, x, in, out], and our flatten lists an image by
+// row, column, channel. These two say which of torch's values is ours.
+torch::Tensor ToTorch(const torch::Tensor& ours, std::int64_t index) {
+  if (ours.dim() == 4) return ours.permute({3, 2, 0, 1});
+  if (ours.dim() == 1) return ours;
+  if (index != 2) return ours.t();
+  return ours.reshape({3, 3, 3, 7}).permute({3, 2, 0, 1}).reshape({7, 27});
+}
+torch::Tensor FromTorch(const torch::Tensor& theirs, std::int64_t index) {
+  if (theirs.dim() == 4) return theirs.permute({2, 3, 1, 0});
+  if (theirs.dim() == 1) return theirs;
+  if (index != 2) return theirs.t();
+  return theirs.reshape({7, 3, 3, 3}).permute({2, 3, 1, 0}).reshape({27, 7});
+}
+
 void Load(const std::vector<double>& flat, torch::nn::Sequential& model) {
   const torch::NoGradGuard guard;
-  std::size_t next = 0;
+  torch::Tensor values = torch::tensor(flat, torch::kDouble).to(torch::kFloat);
+  std::int64_t index = 0;
+  std::int64_t next = 0;
   for (auto& parameter : model->parameters()) {
-    float* values = parameter.data_ptr<float>();
-    for (std::int64_t i = 0; i < parameter.numel(); ++i) {
-      values[i] = static_cast<float>(flat[next++]);
-    }
+    const torch::Tensor shape = FromTorch(parameter, index);
+    parameter.copy_(ToTorch(
+        values.narrow(0, next, parameter.numel()).reshape(shape.sizes()),
+        index));
+    next += parameter.numel();
+    ++index;
   }
-  ASSERT_EQ(next, flat.size());
+  ASSERT_EQ(next, values.numel());
 }
 
 std::vector<double> Flat(torch::nn::Sequential& model) {
   std::vector<double> flat;
+  std::int64_t index = 0;
   for (const auto& parameter : model->parameters()) {
-    const float* values = parameter.data_ptr<float>();
-    flat.insert(flat.end(), values, values + parameter.numel());
+    const torch::Tensor ours =
+        FromTorch(parameter.detach(), index++).contiguous();
+    const float* values = ours.data_ptr<float>();
+    flat.insert(flat.end(), values, values + ours.numel());
   }
   return flat;
 }
