@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
@@ -121,13 +122,18 @@ int DescribeModel(const DescribeOptions& options) {
               << '\n';
     return 0;
   }
-  const auto row = [](const std::string& name,
-                      const std::string& output,
-                      const std::string& parameters,
-                      const std::string& macs) {
-    std::cout << std::left << std::setw(22) << name << std::setw(14) << output
-              << std::right << std::setw(12) << parameters << std::setw(14)
-              << macs << '\n';
+  // Names inside a residual are long.
+  std::size_t width = 22;
+  for (const model::LayerReport& layer : network.report()) {
+    width = std::max(width, layer.name.size() + 2);
+  }
+  const auto row = [width](const std::string& name,
+                           const std::string& output,
+                           const std::string& parameters,
+                           const std::string& macs) {
+    std::cout << std::left << std::setw(static_cast<int>(width)) << name
+              << std::setw(14) << output << std::right << std::setw(12)
+              << parameters << std::setw(14) << macs << '\n';
   };
   row("layer", "output", "parameters", "MAC/sample");
   row("input", ShapeText(network.input().shape), "", "");

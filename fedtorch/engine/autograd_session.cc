@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -150,21 +151,17 @@ class AutogradSession final : public BasicSession<Real> {
   // follow the scheduling of the threads.
   void DrawMasks(std::int64_t size, core::Stream& stream) {
     masks_.clear();
-    for (std::size_t i = 0; i < network_.layers().size(); ++i) {
-      const Layer& layer = network_.layers()[i];
-      if (layer.type != LayerType::kDropout || layer.rate == 0.0) continue;
-      std::vector<std::int64_t> shape = network_.shape_before(i);
-      const bool image = shape.size() == 3;
-      if (image) shape = {shape[1], shape[2], shape[0]};
+    for (const model::DropoutMask& drawn : network_.dropout_masks()) {
+      std::vector<std::int64_t> shape = drawn.shape;
       shape.insert(shape.begin(), size);
       at::Tensor mask = at::empty(shape, kType<Real>);
       Real* values = mask.mutable_data_ptr<Real>();
-      const auto threshold = static_cast<std::uint64_t>(layer.rate * 0x1p32);
-      const auto scale = static_cast<Real>(1.0 / (1.0 - layer.rate));
+      const auto threshold = static_cast<std::uint64_t>(drawn.rate * 0x1p32);
+      const auto scale = static_cast<Real>(1.0 / (1.0 - drawn.rate));
       for (std::int64_t j = 0; j < mask.numel(); ++j) {
         values[j] = stream.Bits32() < threshold ? Real{0} : scale;
       }
-      masks_.push_back(image ? mask.permute({0, 3, 1, 2}) : mask);
+      masks_.push_back(drawn.is_image ? mask.permute({0, 3, 1, 2}) : mask);
     }
   }
 
@@ -274,10 +271,15 @@ class AutogradSession final : public BasicSession<Real> {
     next_buffer_ = 0;
     next_counter_ = 0;
     next_mask_ = 0;
-    for (const Layer& layer : network_.layers()) {
-      x = Forward(layer, x, mode);
-    }
+    x = Forward(network_.layers(), x, mode);
     return x.reshape({batch.size * input.target_length, input.num_classes});
+  }
+
+  at::Tensor Forward(const std::vector<Layer>& layers,
+                     at::Tensor x,
+                     Mode mode) {
+    for (const Layer& layer : layers) x = Forward(layer, x, mode);
+    return x;
   }
 
   const at::Tensor& NextParameter() { return leaves_[next_parameter_++]; }
@@ -323,10 +325,10 @@ class AutogradSession final : public BasicSession<Real> {
       case LayerType::kSigmoid:
         return at::sigmoid(x);
       case LayerType::kDropout:
-        if (mode != Mode::kTrain || layer.rate == 0.0) return x;
-        return x * masks_[next_mask_++].narrow(0, first_example_, x.size(0));
+        return Masked(layer, x, mode);
       case LayerType::kEmbedding:
-        return at::embedding(NextParameter(), x);
+        embedding_ = NextParameter();
+        return at::embedding(embedding_, x);
       case LayerType::kLstm:
         return Lstm(layer, x);
       case LayerType::kLastPosition:
@@ -338,9 +340,83 @@ class AutogradSession final : public BasicSession<Real> {
         const at::Tensor& bias = NextParameter();
         return at::group_norm(x, layer.groups, weight, bias, 1e-5);
       }
+      case LayerType::kGelu:
+        return at::gelu(x);
+      case LayerType::kGlobalAveragePool:
+        return x.mean({2, 3});
+      case LayerType::kLayerNorm: {
+        const at::Tensor& weight = NextParameter();
+        const at::Tensor& bias = NextParameter();
+        return at::layer_norm(x, {x.size(-1)}, weight, bias, 1e-5);
+      }
+      case LayerType::kPositionEmbedding:
+        return x + NextParameter();
+      case LayerType::kPositionEncoding:
+        return x * std::sqrt(static_cast<double>(x.size(2))) +
+               PositionEncoding(x.size(1), x.size(2));
+      case LayerType::kSelfAttention:
+        return SelfAttention(layer, x, mode);
+      case LayerType::kTiedDense:
+        return at::matmul(x, embedding_.t());
+      case LayerType::kResidual: {
+        const at::Tensor sum = Forward(layer.body, x, mode);
+        return sum + Forward(layer.shortcut, x, mode);
+      }
     }
     FEDTORCH_CHECK(false, "unknown layer type");
     return x;
+  }
+
+  at::Tensor Masked(const Layer& layer, const at::Tensor& x, Mode mode) {
+    if (mode != Mode::kTrain || layer.rate == 0.0) return x;
+    return x * masks_[next_mask_++].narrow(0, first_example_, x.size(0));
+  }
+
+  // Sines in the even columns, cosines in the odd ones (Vaswani 2017, 3.5).
+  static at::Tensor PositionEncoding(std::int64_t length, std::int64_t width) {
+    at::Tensor table = at::empty({length, width}, kType<Real>);
+    Real* values = table.mutable_data_ptr<Real>();
+    for (std::int64_t t = 0; t < length; ++t) {
+      for (std::int64_t j = 0; j < width; ++j) {
+        const double exponent =
+            static_cast<double>(j - j % 2) / static_cast<double>(width);
+        const double angle =
+            static_cast<double>(t) / std::pow(10000.0, exponent);
+        values[t * width + j] =
+            static_cast<Real>(j % 2 == 0 ? std::sin(angle) : std::cos(angle));
+      }
+    }
+    return table;
+  }
+
+  // Written out rather than called from the library, whose fused forms choose
+  // their own order of sums and draw their own dropout.
+  at::Tensor SelfAttention(const Layer& layer, const at::Tensor& x, Mode mode) {
+    const std::int64_t length = x.size(1);
+    const std::int64_t width = x.size(2);
+    const std::int64_t head = width / layer.heads;
+    const at::Tensor& weight_qkv = NextParameter();
+    const at::Tensor& bias_qkv = NextParameter();
+    const at::Tensor& weight_out = NextParameter();
+    const at::Tensor& bias_out = NextParameter();
+    // [3, batch, heads, length, head]
+    const at::Tensor projected =
+        (at::matmul(x, weight_qkv) + bias_qkv)
+            .reshape({x.size(0), length, 3, layer.heads, head})
+            .permute({2, 0, 3, 1, 4});
+    at::Tensor scores =
+        at::matmul(projected[0], projected[1].transpose(-2, -1)) /
+        std::sqrt(static_cast<double>(head));
+    if (layer.causal) {
+      const at::Tensor later = at::ones({length, length}, at::kBool).triu(1);
+      scores =
+          scores.masked_fill(later, -std::numeric_limits<double>::infinity());
+    }
+    const at::Tensor weights = Masked(layer, at::softmax(scores, -1), mode);
+    const at::Tensor seen = at::matmul(weights, projected[2])
+                                .transpose(1, 2)
+                                .reshape({x.size(0), length, width});
+    return at::matmul(seen, weight_out) + bias_out;
   }
 
   at::Tensor Lstm(const Layer& layer, const at::Tensor& x) {
@@ -397,6 +473,7 @@ class AutogradSession final : public BasicSession<Real> {
   std::vector<float> buffers_;
   std::vector<std::int64_t> counters_;
   std::vector<at::Tensor> leaves_;
+  at::Tensor embedding_;            // of this pass, for tied_dense
   std::vector<at::Tensor> masks_;   // of this step, [batch, ...]
   std::int64_t first_example_ = 0;  // where the batch at hand starts in them
   std::size_t next_parameter_ = 0;

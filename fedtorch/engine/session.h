@@ -35,8 +35,9 @@ struct Predictions {
 ///
 /// Cost: memory for the parameters, momentum, and activations or one gradient.
 /// Randomness: dropout only, from the stream that the caller passes. Masks are
-/// drawn layer by layer, each for the whole batch, images by row, column,
-/// channel: `Bits32` < rate * 2^32 drops a value.
+/// drawn layer by layer (in a residual the body, then the shortcut), each for
+/// the whole batch, images by row, column, channel, attention by head, query,
+/// key: `Bits32` < rate * 2^32 drops a value.
 /// Threads: one thread at a time; make one session a worker.
 template <class Real>
 class BasicSession {

@@ -69,6 +69,9 @@ Layer MaxPool(std::int64_t kernel);
 Layer Dropout(double rate);
 Layer Embedding(std::int64_t size);
 Layer Lstm(std::int64_t hidden);
+Layer GroupNorm(std::int64_t groups);
+Layer SelfAttention(std::int64_t heads, double rate = 0.0);
+Layer Residual(std::vector<Layer> body, std::vector<Layer> shortcut = {});
 Layer Simple(LayerType type);
 
 /// Makes an architecture from a function, so that a kind stays small.

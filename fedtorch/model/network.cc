@@ -29,31 +29,54 @@ std::int64_t Count(const Shape& shape) {
 // Builds one network; knows the rules of every layer type.
 class Builder {
  public:
-  Builder(const InputSpec& input, ParameterLayout* layout)
-      : input_(input), layout_(layout), shape_(input.shape) {
-    tokens_ = input.tokens;
-  }
+  Builder(const InputSpec& input,
+          ParameterLayout* layout,
+          std::vector<LayerReport>* report,
+          std::vector<DropoutMask>* masks)
+      : input_(input),
+        layout_(layout),
+        report_(report),
+        masks_(masks),
+        shape_(input.shape),
+        tokens_(input.tokens) {}
 
-  LayerReport Add(const Layer& layer, std::size_t index) {
+  // Adds layer `index` of the whole network.
+  void Add(const Layer& layer, std::size_t index) {
     layer_ = index;
-    prefix_ = std::to_string(index) + "." + std::string(ToText(layer.type));
-    LayerReport report;
-    report.name = prefix_;
-    const std::int64_t before = layout_->num_parameters;
-    report.macs = Apply(layer);
-    report.parameters = layout_->num_parameters - before;
-    report.output = shape_;
-    return report;
+    AddNamed(layer, "", index);
   }
 
   const Shape& shape() const { return shape_; }
   bool tokens() const { return tokens_; }
 
  private:
+  void AddNamed(const Layer& layer,
+                const std::string& path,
+                std::size_t index) {
+    prefix_ =
+        path + std::to_string(index) + "." + std::string(ToText(layer.type));
+    const std::size_t row = report_->size();
+    report_->push_back({.name = prefix_});
+    const std::int64_t before = layout_->num_parameters;
+    const std::int64_t macs = Apply(layer);
+    LayerReport& report = (*report_)[row];
+    report.output = shape_;
+    // A residual only adds; its layers have rows of their own.
+    if (layer.type == LayerType::kResidual) return;
+    report.macs = macs;
+    report.parameters = layout_->num_parameters - before;
+  }
+
   [[noreturn]] void Refuse(const std::string& needs) const {
     throw core::ConfigError("model: layer " + prefix_ + " needs " + needs +
                             ", but gets " + (tokens_ ? "token ids " : "") +
                             ShapeText(shape_) + " per sample");
+  }
+
+  void RequireSequence() const {
+    if (tokens_ || shape_.size() != 2) {
+      Refuse("sequences [length, values]; put an embedding layer before it");
+    }
   }
 
   void Parameter(const std::string& name,
@@ -139,8 +162,22 @@ class Builder {
       case LayerType::kRelu:
       case LayerType::kTanh:
       case LayerType::kSigmoid:
+      case LayerType::kGelu:
+        if (tokens_) Refuse("numbers");
+        return 0;
       case LayerType::kDropout:
         if (tokens_) Refuse("numbers");
+        if (layer.rate > 0.0) {
+          const bool image = shape_.size() == 3;
+          masks_->push_back(
+              {.shape = image ? Shape{shape_[1], shape_[2], shape_[0]} : shape_,
+               .rate = layer.rate,
+               .is_image = image});
+        }
+        return 0;
+      case LayerType::kGlobalAveragePool:
+        if (tokens_ || shape_.size() != 3) Refuse("images [channels, h, w]");
+        shape_ = {shape_[0]};
         return 0;
       case LayerType::kEmbedding:
         if (!tokens_) Refuse("token ids (a text dataset)");
@@ -148,6 +185,8 @@ class Builder {
                   {input_.num_classes, layer.units},
                   input_.num_classes,
                   layer.units);
+        layout_->parameters.back().is_lookup = true;
+        embedding_ = layer.units;
         shape_ = {shape_[0], layer.units};
         tokens_ = false;
         return 0;
@@ -175,6 +214,35 @@ class Builder {
         ConstantParameter("weight", shape_[0], 1.0F);
         ConstantParameter("bias", shape_[0], 0.0F);
         return 0;
+      case LayerType::kLayerNorm:
+        if (tokens_ || shape_.empty() || shape_.size() > 2) {
+          Refuse("columns [features] or sequences [length, values]");
+        }
+        ConstantParameter("weight", shape_.back(), 1.0F);
+        ConstantParameter("bias", shape_.back(), 0.0F);
+        return 0;
+      case LayerType::kPositionEmbedding:
+        RequireSequence();
+        Parameter("weight", shape_, shape_[0], shape_[1]);
+        layout_->parameters.back().is_lookup = true;
+        return 0;
+      case LayerType::kPositionEncoding:
+        RequireSequence();
+        return 0;
+      case LayerType::kSelfAttention:
+        return SelfAttention(layer);
+      case LayerType::kTiedDense:
+        if (tokens_ || shape_.empty() || shape_.size() > 2 || embedding_ == 0 ||
+            shape_.back() != embedding_) {
+          Refuse(embedding_ == 0
+                     ? "an embedding layer before it, whose weight it shares"
+                     : "as many values at each position as the embedding, " +
+                           std::to_string(embedding_));
+        }
+        shape_.back() = input_.num_classes;
+        return Count(shape_) * embedding_;
+      case LayerType::kResidual:
+        return Residual(layer);
     }
     FEDTORCH_CHECK(false, "unknown layer type");
     return 0;
@@ -212,9 +280,7 @@ class Builder {
   }
 
   std::int64_t Lstm(const Layer& layer) {
-    if (tokens_ || shape_.size() != 2) {
-      Refuse("sequences [length, values]; put an embedding layer before it");
-    }
+    RequireSequence();
     const std::int64_t in = shape_[1];
     const std::int64_t hidden = layer.units;
     // One bias, not the two of torch::nn::LSTM: the second adds nothing but
@@ -226,10 +292,64 @@ class Builder {
     return shape_[0] * 4 * hidden * (in + hidden);
   }
 
+  std::int64_t SelfAttention(const Layer& layer) {
+    RequireSequence();
+    const std::int64_t length = shape_[0];
+    const std::int64_t width = shape_[1];
+    if (width % layer.heads != 0) {
+      Refuse("sequences whose values are a multiple of heads = " +
+             std::to_string(layer.heads));
+    }
+    // Query, key and value are three square maps, so their fans are those of
+    // one of them, though they lie side by side.
+    Parameter("weight_qkv", {width, 3 * width}, width, width);
+    Parameter("bias_qkv", {3 * width}, width, width, true);
+    Parameter("weight_out", {width, width}, width, width);
+    Parameter("bias_out", {width}, width, width, true);
+    if (layer.rate > 0.0) {
+      masks_->push_back(
+          {.shape = {layer.heads, length, length}, .rate = layer.rate});
+    }
+    return 4 * length * width * width + 2 * length * length * width;
+  }
+
+  std::int64_t Residual(const Layer& layer) {
+    const std::string own = prefix_;
+    const Shape input = shape_;
+    const bool tokens = tokens_;
+    AddAll(layer.body, own + ".body.");
+    const Shape body = shape_;
+    const bool body_tokens = tokens_;
+    shape_ = input;
+    tokens_ = tokens;
+    AddAll(layer.shortcut, own + ".shortcut.");
+    if (body_tokens || tokens_ || shape_ != body) {
+      throw core::ConfigError(
+          "model: layer " + own + " adds its layers' output " +
+          ShapeText(body) + " to " +
+          (layer.shortcut.empty()
+               ? "its input " + ShapeText(shape_) +
+                     ", which must be numbers of the same shape; give it a "
+                     "shortcut that changes the input alike"
+               : "its shortcut's " + ShapeText(shape_) +
+                     ", which must be numbers of the same shape"));
+    }
+    return 0;
+  }
+
+  void AddAll(const std::vector<Layer>& layers, const std::string& path) {
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      AddNamed(layers[i], path, i);
+    }
+  }
+
   const InputSpec& input_;
   ParameterLayout* layout_;
+  std::vector<LayerReport>* report_;
+  std::vector<DropoutMask>* masks_;
   Shape shape_;
   bool tokens_;
+  std::int64_t embedding_ = 0;  // values of a token's embedding, if any
   std::string prefix_;
   std::size_t layer_ = 0;
 };
@@ -266,6 +386,22 @@ std::string_view ToText(LayerType type) {
       return "batch_norm";
     case LayerType::kGroupNorm:
       return "group_norm";
+    case LayerType::kGelu:
+      return "gelu";
+    case LayerType::kGlobalAveragePool:
+      return "global_average_pool";
+    case LayerType::kLayerNorm:
+      return "layer_norm";
+    case LayerType::kPositionEmbedding:
+      return "position_embedding";
+    case LayerType::kPositionEncoding:
+      return "position_encoding";
+    case LayerType::kSelfAttention:
+      return "self_attention";
+    case LayerType::kTiedDense:
+      return "tied_dense";
+    case LayerType::kResidual:
+      return "residual";
   }
   return "";
 }
@@ -292,9 +428,12 @@ Network Network::Build(std::vector<Layer> layers,
   network.input_ = input;
   network.initializer_ = initializer;
   network.shapes_.push_back(input.shape);
-  Builder builder(network.input_, &network.layout_);
+  Builder builder(network.input_,
+                  &network.layout_,
+                  &network.report_,
+                  &network.dropout_masks_);
   for (std::size_t i = 0; i < network.layers_.size(); ++i) {
-    network.report_.push_back(builder.Add(network.layers_[i], i));
+    builder.Add(network.layers_[i], i);
     network.shapes_.push_back(builder.shape());
   }
   const Shape expected = input.target_length == 1
@@ -329,12 +468,6 @@ std::int64_t Network::train_flops() const {
   return 6 * macs() - 2 * first;
 }
 
-bool Network::has_dropout() const {
-  return std::any_of(layers_.begin(), layers_.end(), [](const Layer& layer) {
-    return layer.type == LayerType::kDropout && layer.rate > 0.0;
-  });
-}
-
 bool Network::has_batch_norm() const { return layout_.num_buffers > 0; }
 
 void Network::InitialParameters(std::uint64_t seed,
@@ -366,7 +499,7 @@ void Network::InitialParameters(std::uint64_t seed,
           std::sqrt(6.0 / static_cast<double>(entry.fan_in + entry.fan_out)));
     } else if (initializer_ == Initializer::kHeNormal) {
       fill_normal(std::sqrt(2.0 / static_cast<double>(entry.fan_in)));
-    } else if (layers_[entry.layer].type == LayerType::kEmbedding) {
+    } else if (entry.is_lookup) {
       fill_normal(1.0);
     } else {
       fill_uniform(1.0 / std::sqrt(static_cast<double>(entry.fan_in)));

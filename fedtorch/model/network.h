@@ -24,6 +24,14 @@ enum class LayerType {
   kLastPosition,
   kBatchNorm,
   kGroupNorm,
+  kGelu,
+  kGlobalAveragePool,
+  kLayerNorm,
+  kPositionEmbedding,
+  kPositionEncoding,
+  kSelfAttention,
+  kTiedDense,
+  kResidual,
 };
 
 /// Returns the word for a layer type, as in `sequential` configs.
@@ -39,7 +47,12 @@ struct Layer {
   std::int64_t groups = 1;   ///< group_norm
   bool ceiling = false;      ///< pools: keep the incomplete last window
   bool bias = true;
-  double rate = 0.0;  ///< dropout: probability of a zero, [0, 1)
+  double rate = 0.0;       ///< probability of a zero, [0, 1): dropout, and the
+                           ///< weights of self_attention
+  std::int64_t heads = 1;  ///< self_attention
+  bool causal = true;      ///< self_attention: nothing later is seen
+  std::vector<Layer> body{};      ///< residual: the layers that are learned
+  std::vector<Layer> shortcut{};  ///< residual: empty = the input itself
 };
 
 /// What a network is built for. Images are {channels, height, width}, columns
@@ -57,15 +70,17 @@ std::string_view ToText(Initializer initializer);
 
 /// Names one tensor and its place in a flat section.
 struct TensorEntry {
-  std::string
-      name;  ///< "<layer index>.<layer>.<tensor>", e.g. "0.dense.weight"
+  /// "<layer index>.<layer>.<tensor>", e.g. "0.dense.weight"; inside a
+  /// residual "3.residual.body.0.dense.weight" (or shortcut).
+  std::string name;
   std::vector<std::int64_t> shape;
   std::int64_t offset = 0;  ///< first value in its section
   std::int64_t size = 0;    ///< number of values
   std::int64_t fan_in = 0;
   std::int64_t fan_out = 0;
-  std::size_t layer = 0;
+  std::size_t layer = 0;  ///< index in `layers()`, also inside a residual
   bool is_bias = false;
+  bool is_lookup = false;  ///< rows that are looked up: embeddings
   /// Set where the tensor starts at a constant (norm scales, variances).
   bool constant = false;
   float constant_value = 0.0F;
@@ -75,10 +90,12 @@ struct TensorEntry {
 /// Tensors are row-major and lie as the training kernels read them, which is
 /// also how Keras and JAX keep them: dense [in, out], convolution
 /// [ky, kx, in, out], lstm [in, 4 * hidden] with the gates input, forget, cell,
-/// output. A `flatten` lists an image by row, column, channel.
-/// Only parameters are trained, corrected, compressed or made private; floating
-/// buffers (running statistics) follow `BufferPolicy`; integer buffers are
-/// never averaged: the server takes the largest of the cohort.
+/// output, self_attention [in, 3 * in] with query, key, value. A `flatten`
+/// lists an image by row, column, channel. A residual has the tensors of its
+/// body first, then those of its shortcut. Only parameters are trained,
+/// corrected, compressed or made private; floating buffers (running statistics)
+/// follow `BufferPolicy`; integer buffers are never averaged: the server takes
+/// the largest of the cohort.
 struct ParameterLayout {
   std::vector<TensorEntry> parameters;
   std::vector<TensorEntry> buffers;
@@ -86,6 +103,13 @@ struct ParameterLayout {
   std::int64_t num_parameters = 0;
   std::int64_t num_buffers = 0;
   std::int64_t num_counters = 0;
+};
+
+/// Describes one of the masks that a training step draws for dropout.
+struct DropoutMask {
+  std::vector<std::int64_t> shape;  ///< of one sample, in the order of drawing
+  double rate = 0.0;                ///< probability of a zero, (0, 1)
+  bool is_image = false;  ///< drawn [h, w, channels] for a [channels, h, w]
 };
 
 /// Costs and shapes of one layer, for `fedrun describe model`.
@@ -113,7 +137,13 @@ class Network {
   const InputSpec& input() const { return input_; }
   const ParameterLayout& layout() const { return layout_; }
   Initializer initializer() const { return initializer_; }
+  /// One row a layer; the rows of a residual's layers follow its own row.
   const std::vector<LayerReport>& report() const { return report_; }
+  /// The masks of a training step, in the order in which they are drawn: layer
+  /// by layer, the body of a residual before its shortcut.
+  const std::vector<DropoutMask>& dropout_masks() const {
+    return dropout_masks_;
+  }
   std::int64_t num_parameters() const { return layout_.num_parameters; }
   /// Multiply-adds of one sample's forward pass; forward FLOP = 2 * MAC.
   std::int64_t macs() const;
@@ -121,12 +151,12 @@ class Network {
   /// layer, whose input needs no gradient (an embedding counts 0 there, so a
   /// layer after it does count). Source: performance 7.1.
   std::int64_t train_flops() const;
-  bool has_dropout() const;
+  bool has_dropout() const { return !dropout_masks_.empty(); }
   bool has_batch_norm() const;
 
   /// Draws the initial parameters, one stream (seed, "init", tensor) a tensor.
-  /// default: dense, convolution and LSTM tensors uniform in +-1/sqrt(fan_in)
-  /// (LSTM: +-1/sqrt(hidden)), embeddings N(0, 1); glorot_uniform: weights
+  /// default: weights and biases uniform in +-1/sqrt(fan_in) (LSTM:
+  /// +-1/sqrt(hidden)), embeddings N(0, 1); glorot_uniform: weights
   /// uniform in +-sqrt(6 / (fan_in + fan_out)), biases 0 (Glorot 2010);
   /// he_normal: weights N(0, 2 / fan_in), biases 0 (He 2015).
   /// Requires: out.size() == num_parameters().
@@ -141,6 +171,7 @@ class Network {
   Initializer initializer_ = Initializer::kDefault;
   ParameterLayout layout_;
   std::vector<LayerReport> report_;
+  std::vector<DropoutMask> dropout_masks_;
 };
 
 }  // namespace fedtorch::model

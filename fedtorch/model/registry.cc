@@ -130,6 +130,17 @@ Layer Embedding(std::int64_t size) {
 Layer Lstm(std::int64_t hidden) {
   return {.type = LayerType::kLstm, .units = hidden};
 }
+Layer GroupNorm(std::int64_t groups) {
+  return {.type = LayerType::kGroupNorm, .groups = groups};
+}
+Layer SelfAttention(std::int64_t heads, double rate) {
+  return {.type = LayerType::kSelfAttention, .rate = rate, .heads = heads};
+}
+Layer Residual(std::vector<Layer> body, std::vector<Layer> shortcut) {
+  return {.type = LayerType::kResidual,
+          .body = std::move(body),
+          .shortcut = std::move(shortcut)};
+}
 Layer Simple(LayerType type) { return {.type = type}; }
 
 std::unique_ptr<Architecture> FromFunction(

@@ -54,8 +54,9 @@ std::vector<Case> Cases() {
   Layer average = MaxPool(2);
   average.type = LayerType::kAveragePool;
   average.ceiling = true;
-  Layer groups = Simple(LayerType::kGroupNorm);
-  groups.groups = 2;
+  const Layer groups = model::GroupNorm(2);
+  Layer two_sided = model::SelfAttention(2);
+  two_sided.causal = false;
   return {
       {"dense", {Dense(3)}, columns},
       {"tanh", {Dense(4), Simple(LayerType::kTanh), Dense(3)}, columns},
@@ -75,6 +76,45 @@ std::vector<Case> Cases() {
         Simple(LayerType::kLastPosition),
         Dense(4)},
        last},
+      {"gelu", {Dense(4), Simple(LayerType::kGelu), Dense(3)}, columns},
+      {"global_average_pool",
+       {Convolution(4, 3), Simple(LayerType::kGlobalAveragePool), Dense(3)},
+       image},
+      {"layer_norm",
+       {Dense(4), Simple(LayerType::kLayerNorm), Dense(3)},
+       columns},
+      {"layer_norm of a sequence",
+       {model::Embedding(4), Simple(LayerType::kLayerNorm), Dense(4)},
+       text},
+      {"position_embedding",
+       {model::Embedding(3), Simple(LayerType::kPositionEmbedding), Dense(4)},
+       text},
+      {"position_encoding",
+       {model::Embedding(3), Simple(LayerType::kPositionEncoding), Dense(4)},
+       text},
+      {"self_attention",
+       {model::Embedding(4), model::SelfAttention(2), Dense(4)},
+       text},
+      {"two-sided self_attention",
+       {model::Embedding(4), two_sided, Dense(4)},
+       text},
+      {"tied_dense",
+       {model::Embedding(3), Dense(3), Simple(LayerType::kTiedDense)},
+       text},
+      {"residual",
+       {Dense(4),
+        model::Residual({Simple(LayerType::kTanh), Dense(4)}),
+        Dense(3)},
+       columns},
+      {"residual with a shortcut",
+       flat({model::Residual({Convolution(4, 3, 1, 2), groups},
+                             {Convolution(4, 1, 0, 2), groups})}),
+       image},
+      {"residual with batch_norm",
+       flat({model::Residual(
+           {Convolution(4, 3), Simple(LayerType::kBatchNorm)},
+           {Simple(LayerType::kBatchNorm), Convolution(4, 3)})}),
+       image},
   };
 }
 

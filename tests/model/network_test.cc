@@ -102,6 +102,77 @@ TEST(Network, DrawsTheStatedLaws) {
   EXPECT_EQ(Measure(zeros, dense).largest, 0.0);
 }
 
+TEST(Network, DrawsLookedUpRowsAndAttentionAsStated) {
+  const InputSpec text{
+      .shape = {40}, .tokens = true, .num_classes = 50, .target_length = 40};
+  const std::vector<Layer> layers{
+      Embedding(32),
+      Residual({Simple(LayerType::kPositionEmbedding), SelfAttention(4)}),
+      Simple(LayerType::kTiedDense)};
+  const Network normal = Network::Build(layers, text);
+  ASSERT_EQ(normal.layout().parameters[1].name,
+            "1.residual.body.0.position_embedding.weight");
+  EXPECT_NEAR(Measure(normal, 0).deviation, 1.0, 0.05);
+  EXPECT_NEAR(Measure(normal, 1).deviation, 1.0, 0.05);
+  ASSERT_EQ(normal.layout().parameters[2].name,
+            "1.residual.body.1.self_attention.weight_qkv");
+  const double bound = 1.0 / std::sqrt(32.0);
+  EXPECT_LE(Measure(normal, 2).largest, bound);
+  EXPECT_NEAR(
+      Measure(normal, 2).deviation, bound / std::sqrt(3.0), 0.05 * bound);
+  // Three square maps side by side, each drawn as if it stood alone.
+  const Network glorot =
+      Network::Build(layers, text, Initializer::kGlorotUniform);
+  const double glorot_bound = std::sqrt(6.0 / 64.0);
+  EXPECT_LE(Measure(glorot, 2).largest, glorot_bound);
+  EXPECT_NEAR(Measure(glorot, 2).deviation,
+              glorot_bound / std::sqrt(3.0),
+              0.05 * glorot_bound);
+  EXPECT_EQ(Measure(glorot, 3).largest, 0.0);
+}
+
+TEST(Network, ListsTheMasksOfDropoutDepthFirst) {
+  const Network network = Network::Build(
+      {Residual({Dropout(0.1), Convolution(3, 3, 1), Dropout(0.0)},
+                {Dropout(0.2)}),
+       Simple(LayerType::kGlobalAveragePool),
+       Dropout(0.3),
+       Dense(4)},
+      kInput);
+  const std::vector<DropoutMask>& masks = network.dropout_masks();
+  ASSERT_EQ(masks.size(), 3U) << "a rate of 0 draws nothing";
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_DOUBLE_EQ(masks[i].rate, 0.1 * static_cast<double>(i + 1));
+    EXPECT_EQ(masks[i].is_image, i < 2);
+  }
+  EXPECT_EQ(masks[0].shape, (std::vector<std::int64_t>{8, 8, 3}));
+  EXPECT_EQ(masks[2].shape, (std::vector<std::int64_t>{3}));
+}
+
+// The rows of a report add up to the whole, and each residual counts once.
+TEST(Network, ReportsTheLayersOfAResidualOnce) {
+  const Network network = Network::Build(
+      {Residual({Convolution(5, 3, 1, 2)}, {Convolution(5, 1, 0, 2)}),
+       Simple(LayerType::kGlobalAveragePool),
+       Dense(4)},
+      kInput);
+  std::int64_t parameters = 0;
+  std::vector<std::string> names;
+  for (const LayerReport& row : network.report()) {
+    parameters += row.parameters;
+    names.push_back(row.name);
+  }
+  EXPECT_EQ(parameters, network.num_parameters());
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"0.residual",
+                                      "0.residual.body.0.convolution",
+                                      "0.residual.shortcut.0.convolution",
+                                      "1.global_average_pool",
+                                      "2.dense"}));
+  EXPECT_EQ(network.report()[0].output, (std::vector<std::int64_t>{5, 4, 4}));
+  EXPECT_EQ(network.macs(), 16 * 5 * 3 * 9 + 16 * 5 * 3 + 5 * 4);
+}
+
 TEST(Network, DependsOnTheSeedAndNothingElse) {
   const Network network = Network::Build(Layers(), kInput);
   const auto size = static_cast<std::size_t>(network.num_parameters());

@@ -1,5 +1,7 @@
 #include "fedtorch/model/model.h"
 
+#include <iterator>
+#include <span>
 #include <string>
 
 namespace fedtorch::model {
@@ -43,6 +45,9 @@ Layer ReadWindow(Section& section, LayerType type) {
       {.name = "ceiling", .help = "Keep the incomplete last window."}, false);
   return layer;
 }
+
+// Defined below the table, whose layers it reads.
+Layer ReadResidual(Section& section);
 
 constexpr Reader kReaders[] = {
     {LayerType::kDense,
@@ -136,34 +141,110 @@ constexpr Reader kReaders[] = {
            {.min = 1});
        return layer;
      }},
+    {LayerType::kGelu,
+     "x times the standard normal distribution function of x.",
+     [](Section&) { return Simple(LayerType::kGelu); }},
+    {LayerType::kGlobalAveragePool,
+     "The mean of each channel.",
+     [](Section&) { return Simple(LayerType::kGlobalAveragePool); }},
+    {LayerType::kLayerNorm,
+     "Normalises the values of each sample or position.",
+     [](Section&) { return Simple(LayerType::kLayerNorm); }},
+    {LayerType::kPositionEmbedding,
+     "Adds a learned vector for each position.",
+     [](Section&) { return Simple(LayerType::kPositionEmbedding); }},
+    {LayerType::kPositionEncoding,
+     "Multiplies by the root of the number of values and adds sines and "
+     "cosines of the position.",
+     [](Section&) { return Simple(LayerType::kPositionEncoding); }},
+    {LayerType::kSelfAttention,
+     "Multi-head attention of a sequence to itself.",
+     [](Section& section) {
+       Layer layer = SelfAttention(section.Int(
+           {.name = "heads", .help = "A divisor of the values per position."},
+           1,
+           {.min = 1}));
+       layer.causal = section.Bool(
+           {.name = "causal", .help = "See no later position."}, true);
+       layer.rate =
+           section.Real({.name = "dropout",
+                         .help = "Probability of a zero attention weight."},
+                        0.0,
+                        {.min = 0.0, .max = 1.0, .open_max = true});
+       return layer;
+     }},
+    {LayerType::kTiedDense,
+     "One score per token: its products with the embedding's vectors.",
+     [](Section&) { return Simple(LayerType::kTiedDense); }},
+    {LayerType::kResidual,
+     "Adds the output of its layers to its input.",
+     ReadResidual},
 };
 
-std::unique_ptr<Architecture> Make(Section& section) {
+std::vector<Layer> ReadLayers(Section& section,
+                              const Key& key,
+                              std::span<const Reader> readers) {
   std::vector<config::KindFacts> facts;
-  for (const Reader& reader : kReaders) {
+  for (const Reader& reader : readers) {
     facts.push_back(
         {ToText(reader.type), reader.summary, "", [&reader](Section& layer) {
            reader.read(layer);
          }});
   }
   std::vector<Layer> layers;
-  const Key key{.name = "layers", .help = "The layers, first to last."};
   for (Section& entry : section.Children(key)) {
     const auto index = entry.ChooseKindHere(facts, std::nullopt);
-    if (index) layers.push_back(kReaders[*index].read(entry));
+    if (index) layers.push_back(readers[*index].read(entry));
   }
+  return layers;
+}
+
+void RequireLayers(Section& section, const std::vector<Layer>& layers) {
   if (layers.empty() && !section.recording()) {
     section.Fail("layers",
                  "expected at least one layer, such as "
                  "{name: dense}, found none");
   }
+}
+
+Layer ReadResidual(Section& section) {
+  // No residual inside a residual: the schema of a config has to end.
+  const std::span<const Reader> others(kReaders, std::size(kReaders) - 1);
+  Layer layer{.type = LayerType::kResidual};
+  layer.body = ReadLayers(
+      section,
+      {.name = "layers", .help = "The layers whose output is added."},
+      others);
+  RequireLayers(section, layer.body);
+  layer.shortcut =
+      ReadLayers(section,
+                 {.name = "shortcut",
+                  .help = "Layers that change the input before it is added; "
+                          "none = the input itself."},
+                 others);
+  return layer;
+}
+
+// A dense layer without a width has as many outputs as there are classes.
+void FillIn(std::vector<Layer>* layers, std::int64_t num_classes) {
+  for (Layer& layer : *layers) {
+    if (layer.type == LayerType::kDense && layer.units == 0) {
+      layer.units = num_classes;
+    }
+    FillIn(&layer.body, num_classes);
+    FillIn(&layer.shortcut, num_classes);
+  }
+}
+
+std::unique_ptr<Architecture> Make(Section& section) {
+  const std::vector<Layer> layers =
+      ReadLayers(section,
+                 {.name = "layers", .help = "The layers, first to last."},
+                 kReaders);
+  RequireLayers(section, layers);
   return FromFunction([layers](const InputSpec& input) {
     std::vector<Layer> filled = layers;
-    for (Layer& layer : filled) {
-      if (layer.type == LayerType::kDense && layer.units == 0) {
-        layer.units = input.num_classes;
-      }
-    }
+    FillIn(&filled, input.num_classes);
     return filled;
   });
 }
