@@ -3,6 +3,7 @@
 #include "fedtorch/app/completion.h"
 #include "fedtorch/app/load.h"
 #include "fedtorch/core/errors.h"
+#include "fedtorch/engine/torchscript_module.h"
 #include "fedtorch/version.h"
 
 #include <CLI/CLI.hpp>
@@ -279,6 +280,7 @@ int Dispatch(std::vector<std::string> words) {
 
 int RunMain(int argc, char** argv) {
   try {
+    engine::UseTorchscript();
     return Dispatch(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const core::ConfigError& error) {
     std::cerr << error.what() << '\n';

@@ -101,22 +101,27 @@ int DescribeModel(const DescribeOptions& options) {
       loaded.experiment.reader->Load(loaded.experiment.seed);
   const model::Network network =
       loaded.experiment.model.Build(round::InputOf(corpus.train));
+  const bool counted = std::ranges::all_of(
+      network.report(),
+      [](const model::LayerReport& layer) { return layer.counted; });
   if (options.format == Format::kJson) {
     Json layers = Json::array();
     for (const model::LayerReport& layer : network.report()) {
       layers.push_back({{"layer", layer.name},
                         {"output", layer.output},
                         {"parameters", layer.parameters},
-                        {"macs", layer.macs}});
+                        {"macs", layer.counted ? Json(layer.macs) : Json()}});
     }
     std::cout << Json{{"input", network.input().shape},
                       {"layers", layers},
                       {"parameters", network.num_parameters()},
                       {"buffers", network.layout().num_buffers},
                       {"counters", network.layout().num_counters},
-                      {"macs_forward", network.macs()},
-                      {"flops_forward", 2 * network.macs()},
-                      {"flops_train_step", network.train_flops()},
+                      {"macs_forward", counted ? Json(network.macs()) : Json()},
+                      {"flops_forward",
+                       counted ? Json(2 * network.macs()) : Json()},
+                      {"flops_train_step",
+                       counted ? Json(network.train_flops()) : Json()},
                       {"initializer", model::ToText(network.initializer())}}
                      .dump(2)
               << '\n';
@@ -141,20 +146,23 @@ int DescribeModel(const DescribeOptions& options) {
     row(layer.name,
         ShapeText(layer.output),
         std::to_string(layer.parameters),
-        std::to_string(layer.macs));
+        layer.counted ? std::to_string(layer.macs) : "unknown");
   }
   row("total",
       "",
       std::to_string(network.num_parameters()),
-      std::to_string(network.macs()));
-  std::cout << std::fixed << std::setprecision(3) << "\nforward "
-            << 2.0 * static_cast<double>(network.macs()) * 1e-6
-            << " MFLOP, training "
-            << static_cast<double>(network.train_flops()) * 1e-6
-            << " MFLOP a sample; floating buffers "
-            << network.layout().num_buffers << ", integer buffers "
-            << network.layout().num_counters << "; first values "
-            << model::ToText(network.initializer()) << '\n';
+      counted ? std::to_string(network.macs()) : "unknown");
+  std::cout << std::fixed << std::setprecision(3) << '\n';
+  if (counted) {
+    std::cout << "forward " << 2.0 * static_cast<double>(network.macs()) * 1e-6
+              << " MFLOP, training "
+              << static_cast<double>(network.train_flops()) * 1e-6
+              << " MFLOP a sample; ";
+  }
+  std::cout << "floating buffers " << network.layout().num_buffers
+            << ", integer buffers " << network.layout().num_counters
+            << "; first values " << model::ToText(network.initializer())
+            << '\n';
   return 0;
 }
 

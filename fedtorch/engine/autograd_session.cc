@@ -1,5 +1,6 @@
 #include "fedtorch/core/errors.h"
 #include "fedtorch/engine/session.h"
+#include "fedtorch/engine/torchscript_module.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -44,11 +45,15 @@ class AutogradSession final : public BasicSession<Real> {
     const auto& layout = network_.layout();
     parameters_ = at::empty({layout.num_parameters}, kType<Real>);
     buffers_.resize(static_cast<std::size_t>(layout.num_buffers));
-    counters_.assign(static_cast<std::size_t>(layout.num_counters), 0);
+    counters_.resize(static_cast<std::size_t>(layout.num_counters));
     std::vector<float> initial(parameters().size());
     network_.InitialParameters(0, initial);
     std::copy(initial.begin(), initial.end(), parameters().begin());
     network_.InitialBuffers(buffers_);
+    network_.InitialCounters(counters_);
+    if (network_.script() != nullptr) {
+      script_ = MakeScriptRunner(*network_.script());
+    }
     for (const TensorEntry& entry : layout.parameters) {
       // Leaves are views of the flat buffer: autograd sees tensors, everybody
       // else sees one vector.
@@ -358,6 +363,8 @@ class AutogradSession final : public BasicSession<Real> {
         return SelfAttention(layer, x, mode);
       case LayerType::kTiedDense:
         return at::matmul(x, embedding_.t());
+      case LayerType::kTorchscript:
+        return Torchscript(x);
       case LayerType::kResidual: {
         const at::Tensor sum = Forward(layer.body, x, mode);
         return sum + Forward(layer.shortcut, x, mode);
@@ -437,6 +444,22 @@ class AutogradSession final : public BasicSession<Real> {
                                 true));
   }
 
+  at::Tensor Torchscript(const at::Tensor& x) {
+    std::vector<at::Tensor> buffers;
+    for (std::size_t i = 0; i < network_.layout().buffers.size(); ++i) {
+      buffers.push_back(NextBuffer().to(kType<Real>));
+    }
+    std::vector<at::Tensor> counters;
+    for (const TensorEntry& entry : network_.layout().counters) {
+      counters.push_back(View(std::span<const std::int64_t>(counters_).subspan(
+                                  static_cast<std::size_t>(entry.offset),
+                                  static_cast<std::size_t>(entry.size)),
+                              entry.shape));
+    }
+    // A copy, since a script may write into its input.
+    return script_->Forward(x.clone(), leaves_, buffers, counters);
+  }
+
   at::Tensor BatchNorm(const at::Tensor& x, Mode mode) {
     const at::Tensor& weight = NextParameter();
     const at::Tensor& bias = NextParameter();
@@ -473,8 +496,9 @@ class AutogradSession final : public BasicSession<Real> {
   std::vector<float> buffers_;
   std::vector<std::int64_t> counters_;
   std::vector<at::Tensor> leaves_;
-  at::Tensor embedding_;            // of this pass, for tied_dense
-  std::vector<at::Tensor> masks_;   // of this step, [batch, ...]
+  std::unique_ptr<ScriptRunner> script_;  // null where layers are listed
+  at::Tensor embedding_;                  // of this pass, for tied_dense
+  std::vector<at::Tensor> masks_;         // of this step, [batch, ...]
   std::int64_t first_example_ = 0;  // where the batch at hand starts in them
   std::size_t next_parameter_ = 0;
   std::size_t next_buffer_ = 0;

@@ -2,6 +2,7 @@
 
 #include "fedtorch/core/errors.h"
 #include "fedtorch/core/stream.h"
+#include "fedtorch/model/script_module.h"
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +20,12 @@ std::string ShapeText(const Shape& shape) {
     text += std::to_string(shape[i]);
   }
   return text + "]";
+}
+
+// One score per class, for each target of a sample.
+Shape OutputShape(const InputSpec& input) {
+  if (input.target_length == 1) return {input.num_classes};
+  return {input.target_length, input.num_classes};
 }
 
 std::int64_t Count(const Shape& shape) {
@@ -243,6 +250,8 @@ class Builder {
         return Count(shape_) * embedding_;
       case LayerType::kResidual:
         return Residual(layer);
+      case LayerType::kTorchscript:
+        return Torchscript(layer);
     }
     FEDTORCH_CHECK(false, "unknown layer type");
     return 0;
@@ -337,6 +346,22 @@ class Builder {
     return 0;
   }
 
+  // Whoever read the file has tried it on such an input.
+  std::int64_t Torchscript(const Layer& layer) {
+    const ParameterLayout& own = layer.script->layout();
+    *layout_ = own;
+    for (auto* section :
+         {&layout_->parameters, &layout_->buffers, &layout_->counters}) {
+      for (TensorEntry& entry : *section) {
+        entry.name = prefix_ + "." + entry.name;
+      }
+    }
+    shape_ = OutputShape(input_);
+    tokens_ = false;
+    report_->back().counted = false;
+    return 0;
+  }
+
   void AddAll(const std::vector<Layer>& layers, const std::string& path) {
     for (std::size_t i = 0; i < layers.size(); ++i) {
       AddNamed(layers[i], path, i);
@@ -402,6 +427,8 @@ std::string_view ToText(LayerType type) {
       return "tied_dense";
     case LayerType::kResidual:
       return "residual";
+    case LayerType::kTorchscript:
+      return "torchscript";
   }
   return "";
 }
@@ -416,6 +443,8 @@ std::string_view ToText(Initializer initializer) {
       return "he_normal";
     case Initializer::kZeros:
       return "zeros";
+    case Initializer::kFile:
+      return "file";
   }
   return "";
 }
@@ -423,6 +452,10 @@ std::string_view ToText(Initializer initializer) {
 Network Network::Build(std::vector<Layer> layers,
                        const InputSpec& input,
                        Initializer initializer) {
+  for (const Layer& layer : layers) {
+    FEDTORCH_CHECK(layer.type != LayerType::kTorchscript || layers.size() == 1,
+                   "a script is the whole network");
+  }
   Network network;
   network.layers_ = std::move(layers);
   network.input_ = input;
@@ -436,9 +469,7 @@ Network Network::Build(std::vector<Layer> layers,
     builder.Add(network.layers_[i], i);
     network.shapes_.push_back(builder.shape());
   }
-  const Shape expected = input.target_length == 1
-                             ? Shape{input.num_classes}
-                             : Shape{input.target_length, input.num_classes};
+  const Shape expected = OutputShape(input);
   if (builder.tokens() || builder.shape() != expected) {
     throw core::ConfigError(
         "model: its output " + ShapeText(builder.shape()) +
@@ -489,7 +520,12 @@ void Network::InitialParameters(std::uint64_t seed,
         value = static_cast<float>(deviation * stream.Normal());
       }
     };
-    if (entry.constant) {
+    if (script() != nullptr &&
+        (entry.constant || initializer_ == Initializer::kFile)) {
+      const auto given = script()->parameters().subspan(
+          static_cast<std::size_t>(entry.offset), values.size());
+      std::copy(given.begin(), given.end(), values.begin());
+    } else if (entry.constant) {
       std::fill(values.begin(), values.end(), entry.constant_value);
     } else if (initializer_ == Initializer::kZeros ||
                (entry.is_bias && initializer_ != Initializer::kDefault)) {
@@ -508,11 +544,25 @@ void Network::InitialParameters(std::uint64_t seed,
 }
 
 void Network::InitialBuffers(std::span<float> out) const {
+  if (script() != nullptr) {
+    const auto given = script()->buffers();
+    std::copy(given.begin(), given.end(), out.begin());
+    return;
+  }
   for (const TensorEntry& entry : layout_.buffers) {
     const auto values = out.subspan(static_cast<std::size_t>(entry.offset),
                                     static_cast<std::size_t>(entry.size));
     std::fill(values.begin(), values.end(), entry.constant_value);
   }
+}
+
+void Network::InitialCounters(std::span<std::int64_t> out) const {
+  if (script() == nullptr) {
+    std::fill(out.begin(), out.end(), 0);
+    return;
+  }
+  const auto given = script()->counters();
+  std::copy(given.begin(), given.end(), out.begin());
 }
 
 }  // namespace fedtorch::model

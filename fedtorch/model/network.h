@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace fedtorch::model {
+
+class ScriptModule;
 
 /// Names the layers that a network can have.
 enum class LayerType {
@@ -32,6 +35,7 @@ enum class LayerType {
   kSelfAttention,
   kTiedDense,
   kResidual,
+  kTorchscript,
 };
 
 /// Returns the word for a layer type, as in `sequential` configs.
@@ -53,6 +57,8 @@ struct Layer {
   bool causal = true;      ///< self_attention: nothing later is seen
   std::vector<Layer> body{};      ///< residual: the layers that are learned
   std::vector<Layer> shortcut{};  ///< residual: empty = the input itself
+  /// torchscript: takes the input and returns the scores, the only layer.
+  std::shared_ptr<const ScriptModule> script{};
 };
 
 /// What a network is built for. Images are {channels, height, width}, columns
@@ -65,7 +71,8 @@ struct InputSpec {
 };
 
 /// How the first values of a tensor are drawn.
-enum class Initializer { kDefault, kGlorotUniform, kHeNormal, kZeros };
+/// `kFile` takes the values of a script's file and is for that layer only.
+enum class Initializer { kDefault, kGlorotUniform, kHeNormal, kZeros, kFile };
 std::string_view ToText(Initializer initializer);
 
 /// Names one tensor and its place in a flat section.
@@ -81,7 +88,8 @@ struct TensorEntry {
   std::size_t layer = 0;  ///< index in `layers()`, also inside a residual
   bool is_bias = false;
   bool is_lookup = false;  ///< rows that are looked up: embeddings
-  /// Set where the tensor starts at a constant (norm scales, variances).
+  /// Set where the tensor starts at a constant (norm scales, variances; in a
+  /// script's file, what it holds there).
   bool constant = false;
   float constant_value = 0.0F;
 };
@@ -118,6 +126,7 @@ struct LayerReport {
   std::vector<std::int64_t> output;  ///< of one sample
   std::int64_t parameters = 0;
   std::int64_t macs = 0;  ///< multiply-adds of one sample's forward pass
+  bool counted = true;    ///< false: macs are unknown and stay 0
 };
 
 /// Is a model as a list of layers with known shapes. Immutable.
@@ -129,6 +138,10 @@ class Network {
                        const InputSpec& input,
                        Initializer initializer = Initializer::kDefault);
 
+  /// The script that is the whole network; null where layers are listed.
+  const ScriptModule* script() const {
+    return layers_.size() == 1 ? layers_[0].script.get() : nullptr;
+  }
   const std::vector<Layer>& layers() const { return layers_; }
   /// Shape of a sample before layer `index`; index = layers().size(): output.
   const std::vector<std::int64_t>& shape_before(std::size_t index) const {
@@ -161,8 +174,11 @@ class Network {
   /// he_normal: weights N(0, 2 / fan_in), biases 0 (He 2015).
   /// Requires: out.size() == num_parameters().
   void InitialParameters(std::uint64_t seed, std::span<float> out) const;
-  /// Writes the initial buffers: running means 0, variances 1.
+  /// Writes the initial buffers: running means 0, variances 1; those of a
+  /// script are as in its file.
   void InitialBuffers(std::span<float> out) const;
+  /// Writes the initial counters: 0; those of a script are as in its file.
+  void InitialCounters(std::span<std::int64_t> out) const;
 
  private:
   std::vector<Layer> layers_;

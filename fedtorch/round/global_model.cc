@@ -36,7 +36,8 @@ GlobalModel GlobalModel::Initial(const model::Network& network,
   values.resize(static_cast<std::size_t>(layout.num_buffers));
   network.InitialBuffers(values);
   model.buffers.assign(values.begin(), values.end());
-  model.counters.assign(static_cast<std::size_t>(layout.num_counters), 0);
+  model.counters.resize(static_cast<std::size_t>(layout.num_counters));
+  network.InitialCounters(model.counters);
   return model;
 }
 
