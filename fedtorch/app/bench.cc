@@ -4,6 +4,7 @@
 #include "fedtorch/engine/session.h"
 #include "fedtorch/record/manifest.h"
 #include "fedtorch/study/bench_peak.h"
+#include "fedtorch/study/bench_round.h"
 #include "fedtorch/study/bench_step.h"
 
 #include <nlohmann/json.hpp>
@@ -124,6 +125,74 @@ void BenchStep(const std::vector<std::string>& names, Format format) {
   }
 }
 
+Json ToJson(const study::RoundTime& time) {
+  return {{"job", time.job},
+          {"workers", time.workers},
+          {"rounds", time.rounds},
+          {"steps_per_round", time.steps_per_round},
+          {"seconds_per_round", time.seconds_per_round},
+          {"client_steps_per_s", time.client_steps_per_s},
+          {"clients_per_s", time.clients_per_s},
+          {"peak_rss_mb", time.peak_rss_mb},
+          {"share_training", time.shares.training}};
+}
+
+std::vector<std::string> Cells(const study::RoundTime& time) {
+  const round::TimeShares& shares = time.shares;
+  return {time.job,
+          std::to_string(time.workers),
+          std::to_string(time.rounds),
+          Number(time.seconds_per_round * 1e3, 1),
+          Number(time.client_steps_per_s, 0),
+          Number(time.clients_per_s, 0),
+          Number(1.0 / time.seconds_per_round, 1),
+          Number(time.peak_rss_mb, 0),
+          Percent(shares.training),
+          Percent(shares.batches),
+          Percent(shares.hand_off),
+          Percent(shares.exact_sum),
+          Percent(shares.select),
+          Percent(shares.aggregate + shares.server),
+          Percent(shares.waiting)};
+}
+
+void BenchRound(const std::vector<std::string>& names,
+                std::optional<std::int64_t> threads,
+                Format format) {
+  const std::int64_t cores = record::DescribeHost().cores;
+  std::vector<std::int64_t> counts{threads.value_or(1)};
+  if (!threads && cores > 1) counts.push_back(cores);
+  const bool text = format == Format::kText;
+  std::optional<Table> table;
+  if (text) {
+    PrintMachine();
+    std::cout << "% = share of the workers' time\n\n";
+    table.emplace(std::vector<std::string>{"job",
+                                           "workers",
+                                           "rounds",
+                                           "ms a round",
+                                           "steps/s",
+                                           "clients/s",
+                                           "rounds/s",
+                                           "peak MB",
+                                           "training %",
+                                           "batches %",
+                                           "hand-off %",
+                                           "exact sum %",
+                                           "select %",
+                                           "server %",
+                                           "waiting %"});
+  }
+  Json jobs = Json::array();
+  for (const std::string& name : names) {
+    study::MeasureRounds(name, counts, [&](const study::RoundTime& time) {
+      if (text) table->Row(Cells(time));
+      jobs.push_back(ToJson(time));
+    });
+  }
+  if (!text) std::cout << Json{{"jobs", jobs}}.dump(2) << '\n';
+}
+
 [[noreturn]] void RefuseWord(const std::string& place,
                              const std::string& word,
                              const std::vector<std::string>& known) {
@@ -135,10 +204,11 @@ void BenchStep(const std::vector<std::string>& names, Format format) {
 
 }  // namespace
 
-std::vector<std::string> BenchWords() { return {"peak", "step"}; }
+std::vector<std::string> BenchWords() { return {"peak", "step", "round"}; }
 
 std::vector<std::string> BenchNames(const std::string& what) {
   if (what == "step") return study::StepModels();
+  if (what == "round") return study::RoundJobs();
   return {};
 }
 
@@ -166,6 +236,9 @@ int Bench(const BenchOptions& options) {
       options.names.empty() ? known : options.names;
   if (options.what == "peak") BenchPeak(options.format);
   if (options.what == "step") BenchStep(names, options.format);
+  if (options.what == "round") {
+    BenchRound(names, options.threads, options.format);
+  }
   return 0;
 }
 

@@ -206,6 +206,7 @@ void SyncRound::Train(const GlobalModel& model,
     return steps[static_cast<std::size_t>(left)] >
            steps[static_cast<std::size_t>(right)];
   });
+  for (Worker& worker : workers_.all()) worker.seconds = {};
   workers_.Run(order, [&](Worker& worker, std::int64_t task) {
     const auto slot = static_cast<std::size_t>(task);
     const std::int64_t client = report->clients[slot].client;
@@ -219,6 +220,14 @@ void SyncRound::Train(const GlobalModel& model,
                            ", local training: " + error.what());
     }
   });
+
+  report->num_workers = workers_.count();
+  for (const Worker& worker : workers_.all()) {
+    report->worker_seconds.batches += worker.seconds.batches;
+    report->worker_seconds.steps += worker.seconds.steps;
+    report->worker_seconds.hand_off += worker.seconds.hand_off;
+    report->worker_seconds.exact_sum += worker.seconds.exact_sum;
+  }
 
   const auto value_bytes = static_cast<std::int64_t>(sizeof(float));
   const auto model_values = static_cast<std::int64_t>(sent_.size());
@@ -244,6 +253,7 @@ void SyncRound::TrainOne(Worker& worker,
                          std::int64_t epochs,
                          double weight,
                          RoundReport* report) {
+  Stopwatch watch;
   ClientRecord& record = report->clients[slot];
   engine::Session& session = *worker.session;
   std::copy(sent_.begin(), sent_.end(), session.parameters().begin());
@@ -287,6 +297,10 @@ void SyncRound::TrainOne(Worker& worker,
   record.result = update.result;
   record.delta_norm = Norm(update.delta);
   Admit(worker, &record);
+  const client::TurnSeconds& turn = worker.problem->seconds();
+  worker.seconds.batches += turn.batches;
+  worker.seconds.steps += turn.steps;
+  worker.seconds.hand_off += watch.Lap() - turn.batches - turn.steps;
   if (!record.rejected.empty()) return;
 
   // From here on the update counts.
@@ -304,14 +318,16 @@ void SyncRound::TrainOne(Worker& worker,
   if (!sent_buffers_.empty()) {
     SumOf(worker, kBuffers, sent_buffers_.size())
         .Add(weight, session.buffers());
-    if (local_buffers) {
-      store_.Write(kBuffers, record.client, session.buffers());
-    }
+  }
+  worker.seconds.exact_sum += watch.Lap();
+  if (local_buffers) {
+    store_.Write(kBuffers, record.client, session.buffers());
   }
   counters_[slot].assign(session.counters().begin(), session.counters().end());
   for (const auto& [name, values] : update.state) {
     store_.Write(name, record.client, values);
   }
+  worker.seconds.hand_off += watch.Lap();
 }
 
 void SyncRound::Admit(Worker& worker, ClientRecord* record) const {
