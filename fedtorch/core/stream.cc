@@ -14,6 +14,13 @@ namespace {
 // ISO C++ has no 128-bit integer; both compilers we support do.
 __extension__ using Uint128 = unsigned __int128;
 
+// Of Philox4x32-10.
+constexpr int kRounds = 10;
+constexpr std::uint64_t kMultiplier0 = 0xD2511F53;
+constexpr std::uint64_t kMultiplier1 = 0xCD9E8D57;
+constexpr std::uint32_t kWeyl0 = 0x9E3779B9;
+constexpr std::uint32_t kWeyl1 = 0xBB67AE85;
+
 std::uint32_t Word(const Sha256Digest& digest, std::size_t index) {
   std::uint32_t word = 0;
   for (std::size_t i = 0; i < 4; ++i) {
@@ -26,12 +33,10 @@ std::uint32_t Word(const Sha256Digest& digest, std::size_t index) {
 
 std::array<std::uint32_t, 4> Philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key) {
-  constexpr std::uint64_t kMultiplier0 = 0xD2511F53;
-  constexpr std::uint64_t kMultiplier1 = 0xCD9E8D57;
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < kRounds; ++round) {
     if (round > 0) {
-      key[0] += 0x9E3779B9;
-      key[1] += 0xBB67AE85;
+      key[0] += kWeyl0;
+      key[1] += kWeyl1;
     }
     const std::uint64_t product0 = kMultiplier0 * counter[0];
     const std::uint64_t product1 = kMultiplier1 * counter[2];
@@ -77,6 +82,44 @@ void Stream::Refill() {
 std::uint32_t Stream::Bits32() {
   if (used_ == 4) Refill();
   return buffer_[used_++];
+}
+
+void Stream::Fill(std::span<std::uint32_t> out) {
+  std::size_t i = 0;
+  while (i < out.size() && used_ < 4) out[i++] = buffer_[used_++];
+  // Eight blocks side by side: one alone is a chain of multiplications.
+  constexpr std::size_t kSide = 8;
+  for (; i + 4 * kSide <= out.size(); i += 4 * kSide) {
+    std::uint32_t a[kSide], b[kSide], c[kSide], d[kSide];
+    for (std::size_t j = 0; j < kSide; ++j) {
+      a[j] = static_cast<std::uint32_t>(block_ + j);
+      b[j] = static_cast<std::uint32_t>((block_ + j) >> 32);
+      c[j] = nonce_[0];
+      d[j] = nonce_[1];
+    }
+    std::uint32_t key0 = key_[0];
+    std::uint32_t key1 = key_[1];
+    for (int round = 0; round < kRounds; ++round) {
+      for (std::size_t j = 0; j < kSide; ++j) {
+        const std::uint64_t p0 = kMultiplier0 * a[j];
+        const std::uint64_t p1 = kMultiplier1 * c[j];
+        a[j] = static_cast<std::uint32_t>(p1 >> 32) ^ b[j] ^ key0;
+        c[j] = static_cast<std::uint32_t>(p0 >> 32) ^ d[j] ^ key1;
+        b[j] = static_cast<std::uint32_t>(p1);
+        d[j] = static_cast<std::uint32_t>(p0);
+      }
+      key0 += kWeyl0;
+      key1 += kWeyl1;
+    }
+    for (std::size_t j = 0; j < kSide; ++j) {
+      out[i + 4 * j] = a[j];
+      out[i + 4 * j + 1] = b[j];
+      out[i + 4 * j + 2] = c[j];
+      out[i + 4 * j + 3] = d[j];
+    }
+    block_ += kSide;
+  }
+  for (; i < out.size(); ++i) out[i] = Bits32();
 }
 
 std::uint64_t Stream::Bits64() {

@@ -34,6 +34,8 @@ class Stream {
 
   /// Returns 32 uniformly distributed bits.
   std::uint32_t Bits32();
+  /// Fills `out` with what as many calls of Bits32 would return, faster.
+  void Fill(std::span<std::uint32_t> out);
   /// Returns 64 uniformly distributed bits.
   std::uint64_t Bits64();
   /// Draws uniformly from [0, 1) with 53 random bits.

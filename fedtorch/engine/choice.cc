@@ -1,5 +1,6 @@
 #include "fedtorch/core/errors.h"
 #include "fedtorch/engine/session.h"
+#include "fedtorch/kernel/target.h"
 
 namespace fedtorch::engine {
 
@@ -28,7 +29,8 @@ EngineFacts ChooseEngine(const model::Network& network,
     return {.name = "plan",
             .reason = choice == EngineChoice::kPlan
                           ? "runtime.engine says so"
-                          : "every layer of the model has a plan"};
+                          : "every layer of the model has a plan",
+            .instruction_set = kernel::InstructionSet()};
   }
   if (choice == EngineChoice::kPlan) {
     throw core::ConfigError("runtime.engine: plan cannot train this model: " +

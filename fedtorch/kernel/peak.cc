@@ -1,5 +1,7 @@
 #include "fedtorch/kernel/peak.h"
 
+#include "fedtorch/kernel/targets.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>

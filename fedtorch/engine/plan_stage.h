@@ -1,0 +1,202 @@
+#pragma once
+
+#include "fedtorch/core/aligned_buffer.h"
+#include "fedtorch/core/stream.h"
+#include "fedtorch/engine/session.h"
+#include "fedtorch/kernel/products.h"
+#include "fedtorch/model/network.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace fedtorch::engine::plan {
+
+/// Holds the values between two stages, for a batch of any size up to the
+/// largest seen. Images lie by row, column, channel with a border of zeros as
+/// wide as their reader's padding; columns are images of one pixel; sequences
+/// lie by position, then sample, so that a position is one matrix.
+template <class Real>
+class Field {
+ public:
+  Field() = default;
+  Field(std::size_t height,
+        std::size_t width,
+        std::size_t channels,
+        std::size_t padding)
+      : height_(height),
+        width_(width),
+        channels_(channels),
+        padding_(padding) {}
+  /// An empty field of the same shape; gradients have no border.
+  Field WithoutBorder() const {
+    Field field(height_, width_, channels_, 0);
+    field.sequence_ = sequence_;
+    return field;
+  }
+  static Field Sequence(std::size_t positions, std::size_t values) {
+    Field field(1, positions, values, 0);
+    field.sequence_ = true;
+    return field;
+  }
+
+  void Reserve(std::size_t batch) { values_.Reserve(batch * stride()); }
+  /// Reads someone else's values from now on; not with a border.
+  void Borrow(Real* values) { borrowed_ = values; }
+
+  std::size_t height() const { return height_; }
+  std::size_t width() const { return width_; }
+  std::size_t channels() const { return channels_; }
+  std::size_t padding() const { return padding_; }
+  bool sequence() const { return sequence_; }
+  /// Values of one sample, the border not counted.
+  std::size_t per_sample() const { return height_ * width_ * channels_; }
+  /// Rows of `channels()` values that a batch has.
+  std::size_t rows(std::size_t batch) const { return batch * height_ * width_; }
+  kernel::Extent extent(std::size_t batch) const {
+    // Without a border or order of its own, a batch is one matrix.
+    if (padding_ == 0) return {.images = 1, .lines = 1, .rows = rows(batch)};
+    return {.images = batch, .lines = height_, .rows = width_};
+  }
+  /// Values from one sample to the next; not for sequences.
+  std::size_t stride() const {
+    return (height_ + 2 * padding_) * (width_ + 2 * padding_) * channels_;
+  }
+  std::size_t line_stride() const {
+    return (width_ + 2 * padding_) * channels_;
+  }
+  /// The first value inside the border.
+  Real* data() {
+    if (borrowed_ != nullptr) return borrowed_;
+    return values_.data() + padding_ * (line_stride() + channels_);
+  }
+  /// The first value of the border.
+  Real* border() { return borrowed_ != nullptr ? borrowed_ : values_.data(); }
+  kernel::Rows<Real> view() {
+    return {data(), channels_, line_stride(), stride()};
+  }
+  kernel::Rows<const Real> const_view() {
+    return {data(), channels_, line_stride(), stride()};
+  }
+
+ private:
+  std::size_t height_ = 1;
+  std::size_t width_ = 1;
+  std::size_t channels_ = 0;
+  std::size_t padding_ = 0;
+  bool sequence_ = false;
+  Real* borrowed_ = nullptr;
+  core::AlignedBuffer<Real> values_;
+};
+
+/// Carries what one pass works on.
+template <class Real>
+struct Pass {
+  std::size_t batch = 0;
+  bool training = false;
+  Real* parameters = nullptr;       ///< [num_parameters]
+  core::Stream* dropout = nullptr;  ///< set when training
+  std::span<const std::int64_t> tokens{};
+};
+
+/// How a gradient enters the parameters; see kernel::Update. Products of
+/// weights take the field's gradient times `scale`.
+template <class Real>
+struct Change {
+  kernel::Update<Real> update;
+  Real scale = 1;
+};
+
+/// Is one step of the lowered network: reads the field before it, writes its
+/// own, and the other way round for gradients. A stage covers a layer with the
+/// activation and dropout behind it where one kernel can do both.
+///
+/// Backward passes run through all stages before any weight moves, so every
+/// gradient is taken at the old weights, and norms can be known before the
+/// step.
+template <class Real>
+class Stage {
+ public:
+  Stage(Stage* before, Field<Real> output)
+      : before_(before),
+        output_(std::move(output)),
+        gradient_(output_.WithoutBorder()) {}
+  virtual ~Stage() = default;
+
+  /// Makes room for a batch, in every field.
+  virtual void Reserve(std::size_t batch) {
+    output_.Reserve(batch);
+    gradient_.Reserve(batch);
+  }
+  virtual void Forward(const Pass<Real>& pass) = 0;
+  /// Called before Backward, and also where that is spared.
+  virtual void BeginBackward(const Pass<Real>&) {}
+  /// Computes the gradient of the stage before from this stage's own, which
+  /// may change; called only where an earlier stage has parameters. Multiplies
+  /// by the slope of the activation that the stage before has fused.
+  virtual void Backward(const Pass<Real>& pass) = 0;
+
+  virtual bool has_parameters() const { return false; }
+  /// Called once a pass, after all Backward: prepares gradients that are not
+  /// computed on the way into the weights.
+  virtual void CollectGradient(const Pass<Real>&) {}
+  /// Adds the squared norm of every sample's own gradient, of its own loss.
+  virtual void AddExampleNorms(const Pass<Real>&, std::span<double>) {}
+  /// Returns the squared norm of the batch's gradient. After CollectGradient.
+  virtual double SquaredNorm(const Pass<Real>&) { return 0.0; }
+  /// Multiplies each sample's share of the gradient; before CollectGradient.
+  virtual void ScaleExamples(const Pass<Real>&, std::span<const Real>) {}
+  /// Moves the stage's parameters in `target` [num_parameters]: the weights
+  /// for a step, a sum of gradients otherwise. Uses up the gradient.
+  virtual void Move(const Pass<Real>&, const Change<Real>&, Real* /*target*/) {}
+
+  /// What the next stage reads, and where it leaves the gradient of it.
+  Field<Real>& output() { return output_; }
+  Field<Real>& gradient() { return gradient_; }
+  /// Slope of the activation fused into this stage: the gradient passes times
+  /// `slope()` where the output is positive, if `rectified()`.
+  bool rectified() const { return rectified_; }
+  Real slope() const { return slope_; }
+
+ protected:
+  Stage* before_;  // null for the first
+  Field<Real> output_;
+  Field<Real> gradient_;
+  bool rectified_ = false;
+  Real slope_ = 1;  // 1 / (1 - rate) behind a fused dropout
+};
+
+/// Multiplies a stage's gradient by the slope of its fused activation, where
+/// the kernel that wrote the gradient could not.
+template <class Real>
+void PassRectifier(Stage<Real>& stage, std::size_t batch);
+
+/// Draws one dropout mask: 0 with probability `rate`, else 1 / (1 - rate).
+template <class Real>
+void DrawMask(double rate, core::Stream& stream, std::span<Real> mask);
+
+/// Lowers a network to stages, the first of which is the input. Requires that
+/// PlanObstacle is empty.
+template <class Real>
+std::vector<std::unique_ptr<Stage<Real>>> Lower(const model::Network& network);
+
+/// Makes the stage of the LSTM at index `layer`; `tensor` is the index of its
+/// first tensor in the layout.
+template <class Real>
+std::unique_ptr<Stage<Real>> MakeLstm(Stage<Real>* before,
+                                      const model::Network& network,
+                                      std::size_t layer,
+                                      std::size_t tensor);
+
+/// Is the first stage: takes a batch in the order of the dataset.
+template <class Real>
+class Input : public Stage<Real> {
+ public:
+  using Stage<Real>::Stage;
+  /// Copies a batch into the field.
+  virtual void Load(const Batch& batch) = 0;
+};
+
+}  // namespace fedtorch::engine::plan
