@@ -17,6 +17,8 @@ using aggregate::Weighting;
 constexpr const char* kDeltas = "";
 constexpr const char* kBuffers = "buffers";
 
+constexpr double kAdmissibleNorm = 0x1p32;  // of ExactSum::Admissible
+
 class Stopwatch {
  public:
   double Lap() {
@@ -49,15 +51,21 @@ core::ExactSum& SumOf(Worker& worker,
 std::vector<double> Collect(Workers& workers,
                             const std::string& name,
                             std::size_t size) {
-  core::ExactSum total(size);
+  core::ExactSum* total = nullptr;
   for (Worker& worker : workers.all()) {
     const auto found = worker.sums.find(name);
     if (found == worker.sums.end()) continue;
-    total.Merge(found->second);
-    found->second.Clear();
+    if (total == nullptr) {
+      total = &found->second;
+    } else {
+      total->Merge(found->second);
+      found->second.Clear();
+    }
   }
-  std::vector<double> result(size);
-  total.Result(result);
+  std::vector<double> result(size, 0.0);
+  if (total == nullptr) return result;
+  total->Result(result);
+  total->Clear();
   return result;
 }
 
@@ -336,7 +344,9 @@ void SyncRound::Admit(Worker& worker, ClientRecord* record) const {
   const auto admissible = [](std::span<const float> values) {
     return core::ExactSum::Admissible(1.0, values);
   };
-  if (!admissible(update.delta)) {
+  // No value is larger than the norm, and a NaN would have made it one, so
+  // that a small norm saves a pass.
+  if (!(record->delta_norm < kAdmissibleNorm) && !admissible(update.delta)) {
     record->rejected = "delta is not finite or beyond 2^32";
   } else if (!admissible(worker.session->buffers())) {
     record->rejected = "buffers are not finite or beyond 2^32";
