@@ -1,6 +1,7 @@
 #include "fedtorch/round/sync_round.h"
 
 #include "fedtorch/core/errors.h"
+#include "fedtorch/kernel/vectors.h"
 
 #include <algorithm>
 #include <chrono>
@@ -34,11 +35,7 @@ class Stopwatch {
 };
 
 double Norm(std::span<const float> values) {
-  double sum = 0.0;
-  for (const float value : values) {
-    sum += static_cast<double>(value) * static_cast<double>(value);
-  }
-  return std::sqrt(sum);
+  return std::sqrt(kernel::Dot(values.data(), values.data(), values.size()));
 }
 
 core::ExactSum& SumOf(Worker& worker,
