@@ -27,6 +27,7 @@ struct Parsed {
   DescribeOptions describe;
   bool schema_markdown = false;
   Format doctor_format = Format::kText;
+  BenchOptions bench;
   std::string shell;
   std::function<int()> action;
 };
@@ -92,6 +93,41 @@ void BuildRun(CLI::App* app, Parsed* parsed) {
   AddFormat(app, &options.format);
   app->final_callback(
       [parsed] { parsed->action = [parsed] { return Run(parsed->run); }; });
+}
+
+std::string Joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words)
+    text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+void BuildBench(CLI::App* app, Parsed* parsed) {
+  auto* bench = app->add_subcommand(
+      "bench", "Measure this machine, training steps, or whole rounds");
+  bench
+      ->add_option("what",
+                   parsed->bench.what,
+                   "peak (one core), step (autograd and plan) or round "
+                   "(standard jobs)")
+      ->type_name("WHAT")
+      ->required();
+  bench
+      ->add_option("names",
+                   parsed->bench.names,
+                   "Which of them; all when none is named. step: " +
+                       Joined(BenchNames("step")) +
+                       "; round: " + Joined(BenchNames("round")))
+      ->type_name("NAME");
+  bench
+      ->add_option("--threads",
+                   parsed->bench.threads,
+                   "Workers of round; without it 1 worker, then one a core")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  AddFormat(bench, &parsed->bench.format);
+  bench->final_callback(
+      [parsed] { parsed->action = [parsed] { return Bench(parsed->bench); }; });
 }
 
 void BuildOthers(CLI::App* app, Parsed* parsed) {
@@ -173,6 +209,8 @@ void BuildOthers(CLI::App* app, Parsed* parsed) {
   doctor->final_callback([parsed] {
     parsed->action = [parsed] { return Doctor(parsed->doctor_format); };
   });
+
+  BuildBench(app, parsed);
 
   auto* completion = app->add_subcommand(
       "completion", "Print the completion script of a shell");

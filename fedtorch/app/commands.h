@@ -66,6 +66,17 @@ struct DescribeOptions {
   Format format = Format::kText;
 };
 
+/// Holds the options of `fedrun bench`.
+struct BenchOptions {
+  std::string what;                     ///< peak, step or round
+  std::vector<std::string> names;       ///< models or jobs; empty = all
+  std::optional<std::int64_t> threads;  ///< of `round`; unset = 1, then all
+  Format format = Format::kText;
+};
+/// What `bench` measures, and the names that may follow the word `what`.
+std::vector<std::string> BenchWords();
+std::vector<std::string> BenchNames(const std::string& what);
+
 /// Each command returns the exit code of the process and may throw the types of
 /// core/errors.h, which `RunMain` turns into messages and codes.
 int Run(const RunOptions& options);
@@ -76,5 +87,6 @@ int Describe(const DescribeOptions& options);
 /// `markdown` prints the reference of all keys instead of the JSON Schema.
 int PrintSchema(bool markdown);
 int Doctor(Format format);
+int Bench(const BenchOptions& options);
 
 }  // namespace fedtorch::app

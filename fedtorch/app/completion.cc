@@ -1,5 +1,6 @@
 #include "fedtorch/app/completion.h"
 
+#include "fedtorch/app/commands.h"
 #include "fedtorch/app/kind_rows.h"
 
 #include <CLI/CLI.hpp>
@@ -24,6 +25,13 @@ std::vector<std::string> OptionNames(const CLI::App& command) {
 std::vector<std::string> Words(const std::string& command) {
   std::vector<std::string> words;
   if (command == "completion") return {"bash", "zsh", "fish"};
+  if (command == "bench") {
+    for (const std::string& what : BenchWords()) {
+      words.push_back(what);
+      const std::vector<std::string> names = BenchNames(what);
+      words.insert(words.end(), names.begin(), names.end());
+    }
+  }
   if (command == "list" || command == "describe") {
     std::string_view room;
     for (const KindRow& row : AllKindRows()) {

@@ -1,11 +1,10 @@
 #include "fedtorch/app/commands.h"
 #include "fedtorch/engine/session.h"
+#include "fedtorch/kernel/peak.h"
 #include "fedtorch/record/manifest.h"
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -23,39 +22,6 @@ using Json = nlohmann::ordered_json;
 // Below this share of a core's fused multiply-add peak a matrix product is
 // not what it should be: a reference BLAS reaches a tenth.
 constexpr double kLowShare = 0.35;
-
-// Measures how many single-precision operations a core can do at most: chains
-// of multiply-adds long enough to hide their latency. The compiler sees plain
-// loops; `width` copies keep all vector registers busy.
-double MeasureFmaPeak(const record::HostFacts& host) {
-  // Vector units of 512 bits: 2 * 16 * 2 operations a cycle; 256 bits: 2 * 8 *
-  // 2. The clock is measured by a chain of dependent additions, one a cycle.
-  volatile std::uint64_t sink = 0;
-  double best = 1e30;
-  constexpr std::uint64_t kSteps = 20'000'000;
-  for (int run = 0; run < 3; ++run) {
-    std::uint64_t x = 1;
-    const auto start = std::chrono::steady_clock::now();
-    for (std::uint64_t i = 0; i < kSteps; ++i) {
-      // A dependent addition that the compiler may not fold.
-      asm volatile("" : "+r"(x));
-      x += 1;
-    }
-    const std::chrono::duration<double> elapsed =
-        std::chrono::steady_clock::now() - start;
-    sink = sink + x;
-    best = std::min(best, elapsed.count());
-  }
-  const double hertz = static_cast<double>(kSteps) / best;
-  const auto has = [&host](const char* flag) {
-    return std::find(host.cpu_flags.begin(), host.cpu_flags.end(), flag) !=
-           host.cpu_flags.end();
-  };
-  const bool wide = has("avx512f");
-  const bool medium = has("fma");
-  const double per_cycle = wide ? 64.0 : medium ? 32.0 : 8.0;
-  return hertz * per_cycle * 1e-9;
-}
 
 Json Gpus() {
   Json list = Json::array();
@@ -104,7 +70,7 @@ int Doctor(Format format) {
   const record::HostFacts host = record::DescribeHost();
   const record::BuildFacts build = record::DescribeBuild();
   const double sgemm = engine::MeasureSgemm(1024);
-  const double peak = MeasureFmaPeak(host);
+  const double peak = kernel::MeasureFmaPeak();
   const bool slow = sgemm < kLowShare * peak;
   const Json gpus = Gpus();
   if (format == Format::kJson) {

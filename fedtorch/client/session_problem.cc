@@ -1,6 +1,7 @@
 #include "fedtorch/client/session_problem.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace fedtorch::client {
 namespace {
@@ -8,6 +9,20 @@ namespace {
 // Samples of one batch of a full gradient: large enough for good products,
 // small enough that activations of a CNN stay within the cache's order.
 constexpr std::int64_t kGradientBatch = 256;
+
+// Adds the time since its last reading to one sum or another.
+class LapClock {
+ public:
+  void AddTo(double* seconds) {
+    const auto now = std::chrono::steady_clock::now();
+    *seconds += std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ =
+      std::chrono::steady_clock::now();
+};
 
 }  // namespace
 
@@ -40,6 +55,7 @@ engine::Batch BatchReader::Read(std::span<const std::int64_t> indices) {
 
 void SessionProblem::Begin(const Task& task) {
   task_ = task;
+  seconds_ = {};
   session_.ResetMomentum();
 }
 
@@ -52,6 +68,7 @@ std::int64_t SessionProblem::samples() const {
 }
 
 LocalResult SessionProblem::Train(const Correction<float>& correction) {
+  LapClock clock;
   engine::StepRule<float> rule{.lr = task_.lr,
                                .momentum = work_.momentum,
                                .weight_decay = work_.weight_decay,
@@ -89,7 +106,9 @@ LocalResult SessionProblem::Train(const Correction<float>& correction) {
     const engine::Batch batch = reader_.Read(std::span(order_).subspan(
         static_cast<std::size_t>(position), static_cast<std::size_t>(count)));
     position += count;
+    clock.AddTo(&seconds_.batches);
     const double loss = session_.Step(batch, rule, dropout);
+    clock.AddTo(&seconds_.steps);
     loss_sum += loss * static_cast<double>(count);
     norm.Step(rule.lr, rule.momentum, rule.prox);
     result.steps += 1;
@@ -103,6 +122,7 @@ LocalResult SessionProblem::Train(const Correction<float>& correction) {
 }
 
 double SessionProblem::FullGradient(std::span<float> out) {
+  LapClock clock;
   double loss = 0.0;
   std::fill(out.begin(), out.end(), 0.0F);
   for (std::int64_t start = 0; start < samples(); start += kGradientBatch) {
@@ -111,7 +131,9 @@ double SessionProblem::FullGradient(std::span<float> out) {
         static_cast<std::size_t>(start), static_cast<std::size_t>(count)));
     const double share =
         static_cast<double>(count) / static_cast<double>(samples());
+    clock.AddTo(&seconds_.batches);
     loss += share * session_.AddGradient(batch, static_cast<float>(share), out);
+    clock.AddTo(&seconds_.steps);
   }
   return loss;
 }

@@ -28,6 +28,11 @@ class ExactSum {
   /// Requires: equal sizes and `Admissible(weight, values)`.
   void Add(double weight, std::span<const float> values);
   void Add(double weight, std::span<const double> values);
+  /// Adds one row a weight. Cheaper than row by row where the sums do not fit
+  /// into the cache: they are visited once for `kRowsAtOnce` rows.
+  void AddRows(std::span<const double> weights,
+               std::span<const std::span<const float>> rows);
+  static constexpr std::size_t kRowsAtOnce = 8;
   /// Adds what another accumulator of equal size holds.
   void Merge(const ExactSum& other);
   /// Writes the sums, rounded to double.
@@ -40,6 +45,9 @@ class ExactSum {
   static bool Admissible(double weight, std::span<const double> values);
 
  private:
+  void AddFewRows(std::span<const double> weights,
+                  std::span<const std::span<const float>> rows);
+
   std::vector<std::int64_t> high_;
   std::vector<std::int64_t> low_;
 };

@@ -12,13 +12,25 @@
 namespace fedtorch::core {
 namespace {
 
+// Looked up once: EVP_sha256() would be looked up behind a lock at each use,
+// which costs more than hashing the path of a random stream.
+const EVP_MD* Algorithm() {
+  static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> algorithm(
+      EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_free);
+  FEDTORCH_CHECK(algorithm != nullptr, "OpenSSL offers no SHA-256");
+  return algorithm.get();
+}
+
 class Hasher {
  public:
   Hasher() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    FEDTORCH_CHECK(
-        context_ != nullptr &&
-            EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1,
-        "OpenSSL offers no SHA-256");
+    FEDTORCH_CHECK(context_ != nullptr, "no memory for hashing");
+    Start();
+  }
+  // Begins a new message; a context is costlier to make than to use again.
+  void Start() {
+    FEDTORCH_CHECK(EVP_DigestInit_ex(context_.get(), Algorithm(), nullptr) == 1,
+                   "hashing cannot start");
   }
   void Add(const void* data, std::size_t size) {
     FEDTORCH_CHECK(EVP_DigestUpdate(context_.get(), data, size) == 1,
@@ -39,7 +51,8 @@ class Hasher {
 }  // namespace
 
 Sha256Digest Sha256(std::string_view bytes) {
-  Hasher hasher;
+  thread_local Hasher hasher;
+  hasher.Start();
   hasher.Add(bytes.data(), bytes.size());
   return hasher.Finish();
 }

@@ -27,6 +27,15 @@ void ScaleBytes(const std::uint8_t* __restrict from,
   for (; i < count; ++i) to[i] = static_cast<float>(from[i]) * factor - shift;
 }
 
+/// Asks for a row of bytes ahead of its use. A batch is a random choice of
+/// rows: without this, waiting for memory takes longer than the arithmetic.
+void Prefetch(const std::uint8_t* row, std::size_t width) {
+  constexpr std::size_t kCacheLine = 64;
+  for (std::size_t i = 0; i < width; i += kCacheLine) {
+    __builtin_prefetch(row + i);
+  }
+}
+
 std::size_t RowOf(const Dataset& dataset, std::int64_t index) {
   FEDTORCH_CHECK(index >= 0 && index < dataset.size(),
                  "sample " + std::to_string(index) + " of " +
@@ -63,9 +72,12 @@ void GatherBytes(const Dataset& dataset,
   const std::size_t channels = std::max<std::size_t>(dataset.mean.size(), 1);
   FEDTORCH_CHECK(width % channels == 0, "one mean a channel");
   const std::size_t plane = width / channels;
-  for (const std::int64_t index : indices) {
-    const std::uint8_t* from =
-        dataset.bytes.data() + RowOf(dataset, index) * width;
+  const auto row = [&](std::size_t i) {
+    return dataset.bytes.data() + RowOf(dataset, indices[i]) * width;
+  };
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    if (i + 1 < indices.size()) Prefetch(row(i + 1), width);
+    const std::uint8_t* from = row(i);
     for (std::size_t c = 0; c < channels; ++c) {
       const float mean = dataset.mean.empty() ? 0.0F : dataset.mean[c];
       const float deviation = dataset.std.empty() ? 1.0F : dataset.std[c];

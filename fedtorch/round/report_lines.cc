@@ -1,6 +1,7 @@
 #include "fedtorch/round/report_lines.h"
 
 #include "fedtorch/core/errors.h"
+#include "fedtorch/round/time_shares.h"
 
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
@@ -120,6 +121,8 @@ core::JsonLine TimingLine(std::int64_t round,
                           double evaluate_seconds,
                           double record_seconds,
                           double wall_seconds) {
+  const TimeShares shares =
+      SharesOf(report, evaluate_seconds, record_seconds, wall_seconds);
   core::JsonLine line;
   line.Add("round", round)
       .Add("wall_s", wall_seconds)
@@ -129,6 +132,16 @@ core::JsonLine TimingLine(std::int64_t round,
       .Add("server_s", report.server_seconds)
       .Add("evaluate_s", evaluate_seconds)
       .Add("record_s", record_seconds)
+      .Add("share_select", shares.select)
+      .Add("share_batches", shares.batches)
+      .Add("share_training", shares.training)
+      .Add("share_hand_off", shares.hand_off)
+      .Add("share_exact_sum", shares.exact_sum)
+      .Add("share_waiting", shares.waiting)
+      .Add("share_aggregate", shares.aggregate)
+      .Add("share_server", shares.server)
+      .Add("share_evaluate", shares.evaluate)
+      .Add("share_record", shares.record)
       .Add("client_steps_per_s",
            static_cast<double>(report.num_steps()) / report.train_seconds)
       .Add("resident_mb", ResidentMegabytes())

@@ -1,6 +1,7 @@
 #include "fedtorch/round/sync_round.h"
 
 #include "fedtorch/core/errors.h"
+#include "fedtorch/kernel/vectors.h"
 
 #include <algorithm>
 #include <chrono>
@@ -17,6 +18,8 @@ using aggregate::Weighting;
 constexpr const char* kDeltas = "";
 constexpr const char* kBuffers = "buffers";
 
+constexpr double kAdmissibleNorm = 0x1p32;  // of ExactSum::Admissible
+
 class Stopwatch {
  public:
   double Lap() {
@@ -32,11 +35,7 @@ class Stopwatch {
 };
 
 double Norm(std::span<const float> values) {
-  double sum = 0.0;
-  for (const float value : values) {
-    sum += static_cast<double>(value) * static_cast<double>(value);
-  }
-  return std::sqrt(sum);
+  return std::sqrt(kernel::Dot(values.data(), values.data(), values.size()));
 }
 
 core::ExactSum& SumOf(Worker& worker,
@@ -49,15 +48,21 @@ core::ExactSum& SumOf(Worker& worker,
 std::vector<double> Collect(Workers& workers,
                             const std::string& name,
                             std::size_t size) {
-  core::ExactSum total(size);
+  core::ExactSum* total = nullptr;
   for (Worker& worker : workers.all()) {
     const auto found = worker.sums.find(name);
     if (found == worker.sums.end()) continue;
-    total.Merge(found->second);
-    found->second.Clear();
+    if (total == nullptr) {
+      total = &found->second;
+    } else {
+      total->Merge(found->second);
+      found->second.Clear();
+    }
   }
-  std::vector<double> result(size);
-  total.Result(result);
+  std::vector<double> result(size, 0.0);
+  if (total == nullptr) return result;
+  total->Result(result);
+  total->Clear();
   return result;
 }
 
@@ -206,6 +211,7 @@ void SyncRound::Train(const GlobalModel& model,
     return steps[static_cast<std::size_t>(left)] >
            steps[static_cast<std::size_t>(right)];
   });
+  for (Worker& worker : workers_.all()) worker.seconds = {};
   workers_.Run(order, [&](Worker& worker, std::int64_t task) {
     const auto slot = static_cast<std::size_t>(task);
     const std::int64_t client = report->clients[slot].client;
@@ -219,6 +225,14 @@ void SyncRound::Train(const GlobalModel& model,
                            ", local training: " + error.what());
     }
   });
+
+  report->num_workers = workers_.count();
+  for (const Worker& worker : workers_.all()) {
+    report->worker_seconds.batches += worker.seconds.batches;
+    report->worker_seconds.steps += worker.seconds.steps;
+    report->worker_seconds.hand_off += worker.seconds.hand_off;
+    report->worker_seconds.exact_sum += worker.seconds.exact_sum;
+  }
 
   const auto value_bytes = static_cast<std::int64_t>(sizeof(float));
   const auto model_values = static_cast<std::int64_t>(sent_.size());
@@ -244,6 +258,7 @@ void SyncRound::TrainOne(Worker& worker,
                          std::int64_t epochs,
                          double weight,
                          RoundReport* report) {
+  Stopwatch watch;
   ClientRecord& record = report->clients[slot];
   engine::Session& session = *worker.session;
   std::copy(sent_.begin(), sent_.end(), session.parameters().begin());
@@ -287,6 +302,10 @@ void SyncRound::TrainOne(Worker& worker,
   record.result = update.result;
   record.delta_norm = Norm(update.delta);
   Admit(worker, &record);
+  const client::TurnSeconds& turn = worker.problem->seconds();
+  worker.seconds.batches += turn.batches;
+  worker.seconds.steps += turn.steps;
+  worker.seconds.hand_off += watch.Lap() - turn.batches - turn.steps;
   if (!record.rejected.empty()) return;
 
   // From here on the update counts.
@@ -304,14 +323,16 @@ void SyncRound::TrainOne(Worker& worker,
   if (!sent_buffers_.empty()) {
     SumOf(worker, kBuffers, sent_buffers_.size())
         .Add(weight, session.buffers());
-    if (local_buffers) {
-      store_.Write(kBuffers, record.client, session.buffers());
-    }
+  }
+  worker.seconds.exact_sum += watch.Lap();
+  if (local_buffers) {
+    store_.Write(kBuffers, record.client, session.buffers());
   }
   counters_[slot].assign(session.counters().begin(), session.counters().end());
   for (const auto& [name, values] : update.state) {
     store_.Write(name, record.client, values);
   }
+  worker.seconds.hand_off += watch.Lap();
 }
 
 void SyncRound::Admit(Worker& worker, ClientRecord* record) const {
@@ -320,7 +341,9 @@ void SyncRound::Admit(Worker& worker, ClientRecord* record) const {
   const auto admissible = [](std::span<const float> values) {
     return core::ExactSum::Admissible(1.0, values);
   };
-  if (!admissible(update.delta)) {
+  // No value is larger than the norm, and a NaN would have made it one, so
+  // that a small norm saves a pass.
+  if (!(record->delta_norm < kAdmissibleNorm) && !admissible(update.delta)) {
     record->rejected = "delta is not finite or beyond 2^32";
   } else if (!admissible(worker.session->buffers())) {
     record->rejected = "buffers are not finite or beyond 2^32";

@@ -39,6 +39,8 @@ struct RoundReport {
   std::map<std::string, double> diagnostics;  ///< of the method
   double select_seconds = 0, train_seconds = 0, aggregate_seconds = 0,
          server_seconds = 0;
+  WorkerSeconds worker_seconds;  ///< of all workers together
+  std::int64_t num_workers = 1;
 
   std::int64_t num_admitted() const;
   std::int64_t num_dropped() const;

@@ -15,6 +15,14 @@
 
 namespace fedtorch::round {
 
+/// Says what workers did with their time, seconds.
+struct WorkerSeconds {
+  double batches = 0.0;    ///< gathering and normalising samples
+  double steps = 0.0;      ///< training in the session
+  double hand_off = 0.0;   ///< everything else about a client
+  double exact_sum = 0.0;  ///< adding or storing admitted updates
+};
+
 /// Holds what one worker reuses for every client it serves.
 struct Worker {
   std::unique_ptr<engine::Session> session;
@@ -25,6 +33,7 @@ struct Worker {
   std::map<std::string, std::vector<float>> state;
   /// Sums of this worker's clients: "" = deltas, "buffers", extras by name.
   std::map<std::string, core::ExactSum> sums;
+  WorkerSeconds seconds;  ///< of the round at hand
 };
 
 /// Returns the workers to start: `runtime.threads`, or one a core.

@@ -64,6 +64,79 @@ TEST(ExactSum, IsWithinTheStatedResolutionOfALongDoubleSum) {
   }
 }
 
+// The definition, one coordinate at a time and with the rounding of libm.
+class PlainSum {
+ public:
+  void Add(double weight, float value) {
+    const double addend = weight * static_cast<double>(value);
+    const double high = std::rint(addend * 0x1p20);
+    high_ += static_cast<std::int64_t>(high);
+    low_ += static_cast<std::int64_t>(
+        std::rint((addend - high * 0x1p-20) * 0x1p60));
+  }
+  double Result() const {
+    return static_cast<double>(high_) * 0x1p-20 +
+           static_cast<double>(low_) * 0x1p-60;
+  }
+
+ private:
+  std::int64_t high_ = 0;
+  std::int64_t low_ = 0;
+};
+
+// Sizes around those of vectors and blocks, values that are halfway between
+// two integers after scaling, tiny, and beyond 2^31, where the fast rounding
+// does not reach.
+TEST(ExactSum, FollowsItsDefinitionBitByBit) {
+  const std::vector<float> special{0.0F,
+                                   -0.0F,
+                                   0x1p-21F,
+                                   0x3p-21F,
+                                   -0x1p-21F,
+                                   0x1p-61F,
+                                   0x3p-61F,
+                                   1e-30F,
+                                   3.0e9F,
+                                   -4.0e9F,
+                                   2147483648.0F,
+                                   0.1F};
+  for (const int size : {1, 7, 8, 17, 64, 2047, 2048, 2049, 5000}) {
+    for (const std::size_t num_rows : {1u, 3u, 8u, 11u}) {
+      auto rows = RandomRows(static_cast<int>(num_rows), size);
+      for (std::size_t r = 0; r < num_rows; ++r) {
+        // Rows 1, 4, ... hold the special ones.
+        if (r % 3 != 1 && num_rows > 1) continue;
+        for (std::size_t i = 0; i < rows[r].size(); i += 5) {
+          rows[r][i] = special[(i / 5) % special.size()];
+        }
+      }
+      std::vector<double> weights;
+      std::vector<std::span<const float>> views;
+      for (std::size_t r = 0; r < num_rows; ++r) {
+        weights.push_back(r % 2 == 0 ? 1.0 : 0.3125 / static_cast<double>(r));
+        views.emplace_back(rows[r]);
+      }
+      ExactSum together(static_cast<std::size_t>(size));
+      together.AddRows(weights, views);
+      ExactSum one_by_one(static_cast<std::size_t>(size));
+      std::vector<PlainSum> plain(static_cast<std::size_t>(size));
+      for (std::size_t r = 0; r < num_rows; ++r) {
+        one_by_one.Add(weights[r], views[r]);
+        for (std::size_t i = 0; i < plain.size(); ++i) {
+          plain[i].Add(weights[r], rows[r][i]);
+        }
+      }
+      std::vector<double> result(plain.size());
+      std::vector<double> expected;
+      for (const PlainSum& sum : plain) expected.push_back(sum.Result());
+      together.Result(result);
+      EXPECT_EQ(result, expected) << size << " x " << num_rows;
+      one_by_one.Result(result);
+      EXPECT_EQ(result, expected) << size << " x " << num_rows;
+    }
+  }
+}
+
 // ecosystem 13.3: in double arithmetic two orders of these addends differ.
 TEST(ExactSum, SumsTheLiteralOfThreeAddends) {
   const std::vector<double> addends{0.5, -0.75, 0.1};

@@ -85,15 +85,32 @@ TEST(Resume, RefusesACheckpointOfAnotherConfig) {
                core::RunError);
 }
 
+// Tells whether a run below `folder` has recorded a round. Folders come and go
+// meanwhile, so every error means "not yet".
+bool HasRecordedARound(const fs::path& folder) {
+  std::error_code error;
+  fs::recursive_directory_iterator entry(folder, error);
+  while (!error && entry != fs::recursive_directory_iterator()) {
+    if (entry->path().filename() == "timing.jsonl" &&
+        fs::file_size(entry->path(), error) > 0 && !error) {
+      return true;
+    }
+    entry.increment(error);
+  }
+  return false;
+}
+
 // SIGTERM finishes the round, writes a checkpoint and asks for a retry.
 TEST(Resume, StopsInOrderOnASignalAndEndsEqual) {
   const ScratchFolder first;
   const ScratchFolder second;
-  const std::vector<std::string> overrides{"federation.rounds=400",
-                                           "eval.every=400"};
+  const std::vector<std::string> overrides{"federation.rounds=3000",
+                                           "eval.every=3000"};
   const RunResult whole = RunSmall(first.path(), overrides);
-  std::thread sender([] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  std::thread sender([&second] {
+    for (int i = 0; i < 60000 && !HasRecordedARound(second.path()); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     ::raise(SIGTERM);
   });
   RunResult stopped;
@@ -104,7 +121,7 @@ TEST(Resume, StopsInOrderOnASignalAndEndsEqual) {
     throw;
   }
   sender.join();
-  ASSERT_EQ(stopped.exit_code, 75) << "400 rounds took less than 150 ms";
+  ASSERT_EQ(stopped.exit_code, 75) << "the run ended first";
   EXPECT_EQ(record::ReadStatus(stopped.directory / "status.json").state,
             record::RunState::kPreempted);
   RunSmall(second.path(), overrides, stopped.directory);

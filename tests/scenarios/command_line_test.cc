@@ -102,6 +102,7 @@ TEST(CommandLine, HelpListsEveryCommand) {
                            "describe",
                            "schema",
                            "doctor",
+                           "bench",
                            "completion"}) {
     EXPECT_THAT(ended.output, HasSubstr(name));
     EXPECT_EQ(Fedrun({name, "--help"}).code, 0) << name;

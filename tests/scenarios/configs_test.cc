@@ -23,7 +23,8 @@ std::vector<std::string> Configs() {
     add(entry.path());
   }
   for (const auto& entry : fs::directory_iterator("experiments")) {
-    add(entry.path() / "base.yaml");
+    // One without a config measures something else than training.
+    if (fs::exists(entry.path() / "base.yaml")) add(entry.path() / "base.yaml");
   }
   std::sort(files.begin(), files.end());
   return files;
