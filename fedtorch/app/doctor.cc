@@ -1,4 +1,5 @@
 #include "fedtorch/app/commands.h"
+#include "fedtorch/engine/device.h"
 #include "fedtorch/engine/session.h"
 #include "fedtorch/record/manifest.h"
 
@@ -99,6 +100,8 @@ std::string FirstLine(const std::string& text, std::string_view word) {
 }  // namespace
 
 int Doctor(Format format) {
+  // Before anything else asks LibTorch about GPUs.
+  const engine::DeviceChoice device = engine::ChooseDevice("auto");
   engine::PrepareThread();
   const engine::LibraryInfo library = engine::DescribeLibrary();
   const record::HostFacts host = record::DescribeHost();
@@ -120,6 +123,8 @@ int Doctor(Format format) {
                       {"fma_peak_gflops", peak},
                       {"sgemm_is_slow", slow},
                       {"gpus", gpus},
+                      {"device", device.device.name},
+                      {"device_reason", device.reason},
                       {"launcher", Launcher()},
                       {"mpi", false}}
                      .dump(2)
@@ -150,9 +155,10 @@ int Doctor(Format format) {
   row("sgemm, one core",
       number(sgemm) + " GFLOP/s, " + number(100.0 * sgemm / peak) +
           " % of the core's " + number(peak) + " GFLOP/s");
-  row("GPU",
-      gpus.empty() ? "none found (no NVIDIA driver)"
-                   : gpus.dump() + " (this version trains on the CPU)");
+  row("GPU", gpus.empty() ? "none found (no NVIDIA driver)" : gpus.dump());
+  row("device",
+      device.device.name + " (" + device.device.description +
+          ") for runtime.device=auto: " + device.reason);
   row("launcher", Launcher());
   row("MPI", "not built in; one process uses all cores of one machine");
   if (slow) {

@@ -349,6 +349,14 @@ double StackedWork::useful_steps() const {
              : static_cast<double>(client_steps) / static_cast<double>(slots);
 }
 
+StackedWork& StackedWork::operator+=(const StackedWork& other) {
+  client_steps += other.client_steps;
+  slots += other.slots;
+  samples += other.samples;
+  sample_slots += other.sample_slots;
+  return *this;
+}
+
 double StackedWork::useful_samples() const {
   return sample_slots == 0
              ? 1.0

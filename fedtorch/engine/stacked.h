@@ -53,6 +53,7 @@ struct StackedWork {
   double useful_steps() const;
   /// Samples over sample slots: what short batches leave unused.
   double useful_samples() const;
+  StackedWork& operator+=(const StackedWork& other);
 };
 
 /// Trains many clients together, one step of all of them at a time

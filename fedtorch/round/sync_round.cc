@@ -206,7 +206,7 @@ void SyncRound::Train(const GlobalModel& model,
     return steps[static_cast<std::size_t>(left)] >
            steps[static_cast<std::size_t>(right)];
   });
-  workers_.Run(order, [&](Worker& worker, std::int64_t task) {
+  workers_.Train(order, [&](Worker& worker, std::int64_t task) {
     const auto slot = static_cast<std::size_t>(task);
     const std::int64_t client = report->clients[slot].client;
     try {
@@ -219,6 +219,7 @@ void SyncRound::Train(const GlobalModel& model,
                            ", local training: " + error.what());
     }
   });
+  report->stacked_work = workers_.TakeStackedWork();
 
   const auto value_bytes = static_cast<std::int64_t>(sizeof(float));
   const auto model_values = static_cast<std::int64_t>(sent_.size());
@@ -245,20 +246,20 @@ void SyncRound::TrainOne(Worker& worker,
                          double weight,
                          RoundReport* report) {
   ClientRecord& record = report->clients[slot];
-  engine::Session& session = *worker.session;
-  std::copy(sent_.begin(), sent_.end(), session.parameters().begin());
+  client::ReusableProblem& problem = *worker.problem;
+  std::copy(sent_.begin(), sent_.end(), problem.weights().begin());
   std::copy(
-      sent_counters_.begin(), sent_counters_.end(), session.counters().begin());
+      sent_counters_.begin(), sent_counters_.end(), problem.counters().begin());
   const bool local_buffers =
       experiment_.model.buffers == model::BufferPolicy::kLocal &&
       !sent_buffers_.empty();
   std::vector<float> own_buffers;
   if (local_buffers && store_.Read(kBuffers, record.client, &own_buffers)) {
     std::copy(
-        own_buffers.begin(), own_buffers.end(), session.buffers().begin());
+        own_buffers.begin(), own_buffers.end(), problem.buffers().begin());
   } else {
     std::copy(
-        sent_buffers_.begin(), sent_buffers_.end(), session.buffers().begin());
+        sent_buffers_.begin(), sent_buffers_.end(), problem.buffers().begin());
   }
   worker.state.clear();
   for (const std::string& name : experiment_.method->state_names()) {
@@ -271,12 +272,12 @@ void SyncRound::TrainOne(Worker& worker,
   update.extra.clear();
   update.state.clear();
   update.result = {};
-  worker.problem->Begin({.client = record.client,
-                         .round = report->round,
-                         .indices = world_.client_sets.train.Of(record.client),
-                         .epochs = epochs,
-                         .lr = report->lr});
-  algorithm::ClientContext<float> context{.problem = *worker.problem,
+  problem.Begin({.client = record.client,
+                 .round = report->round,
+                 .indices = world_.client_sets.train.Of(record.client),
+                 .epochs = epochs,
+                 .lr = report->lr});
+  algorithm::ClientContext<float> context{.problem = problem,
                                           .global = sent_,
                                           .broadcast = broadcast_,
                                           .state = worker.state,
@@ -303,12 +304,12 @@ void SyncRound::TrainOne(Worker& worker,
   }
   if (!sent_buffers_.empty()) {
     SumOf(worker, kBuffers, sent_buffers_.size())
-        .Add(weight, session.buffers());
+        .Add(weight, problem.buffers());
     if (local_buffers) {
-      store_.Write(kBuffers, record.client, session.buffers());
+      store_.Write(kBuffers, record.client, problem.buffers());
     }
   }
-  counters_[slot].assign(session.counters().begin(), session.counters().end());
+  counters_[slot].assign(problem.counters().begin(), problem.counters().end());
   for (const auto& [name, values] : update.state) {
     store_.Write(name, record.client, values);
   }
@@ -322,7 +323,7 @@ void SyncRound::Admit(Worker& worker, ClientRecord* record) const {
   };
   if (!admissible(update.delta)) {
     record->rejected = "delta is not finite or beyond 2^32";
-  } else if (!admissible(worker.session->buffers())) {
+  } else if (!admissible(worker.problem->buffers())) {
     record->rejected = "buffers are not finite or beyond 2^32";
   }
   for (const auto* vectors : {&update.extra, &update.state}) {

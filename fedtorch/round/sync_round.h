@@ -39,6 +39,7 @@ struct RoundReport {
   std::map<std::string, double> diagnostics;  ///< of the method
   double select_seconds = 0, train_seconds = 0, aggregate_seconds = 0,
          server_seconds = 0;
+  engine::StackedWork stacked_work;  ///< all zero unless clients were stacked
 
   std::int64_t num_admitted() const;
   std::int64_t num_dropped() const;
