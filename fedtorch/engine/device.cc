@@ -123,6 +123,10 @@ std::optional<std::size_t> IndexOf(std::string_view name) {
 
 }  // namespace
 
+bool IsDeviceName(std::string_view name) {
+  return name == "cpu" || IndexOf(name).has_value();
+}
+
 Device OpenDevice(std::string_view name) {
   if (name == "cpu") return {};
   const std::string key = "runtime.device: " + std::string(name);

@@ -13,6 +13,9 @@ struct Device {
   std::int64_t memory_bytes = 0;     ///< of a GPU, in all; 0 = not known
 };
 
+/// Tells whether a name is one that OpenDevice knows, be it there or not.
+bool IsDeviceName(std::string_view name);
+
 /// Opens a device: "cpu", "cuda" (the first GPU) or "cuda:N".
 ///
 /// The part of LibTorch that knows GPUs, libtorch_cuda, is loaded here and

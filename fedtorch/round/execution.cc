@@ -42,6 +42,11 @@ ExecutionOptions ExecutionOptions::Read(config::Section& runtime) {
        .unit = "clients"},
       {.min = 1, .max = 8192});
   if (runtime.recording()) return options;
+  if (options.device != "auto" && !engine::IsDeviceName(options.device)) {
+    runtime.Fail("device",
+                 "expected auto, cpu, cuda or cuda:N with N from 0, found '" +
+                     options.device + "'");
+  }
   if (options.executor == ExecutorChoice::kClientMajor &&
       options.device != "auto" && options.device != "cpu") {
     runtime.Fail(

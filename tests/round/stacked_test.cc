@@ -209,6 +209,15 @@ TEST(StackedRound, RefusesWhatCannotBeStacked) {
   EXPECT_EQ(RefusalOf(with_batch_norm), "");
 }
 
+TEST(StackedRound, RefusesADeviceThatIsNone) {
+  for (const char* name : {"gpu", "cuda:x", "cuda:"}) {
+    EXPECT_THAT(RefusalOf({std::string("runtime.device='") + name + "'"}),
+                HasSubstr("runtime.device: expected auto, cpu, cuda or cuda:N "
+                          "with N from 0, found '" +
+                          std::string(name) + "'"));
+  }
+}
+
 TEST(StackedRound, RefusesKeysThatContradictEachOther) {
   EXPECT_THAT(
       RefusalOf({"runtime.executor=client_major", "runtime.device=cuda:1"}),
