@@ -72,6 +72,11 @@ void BuildRun(CLI::App* app, Parsed* parsed) {
   app->add_option("--seed", options.seed, "Master seed (seed)")->type_name("N");
   app->add_option("--threads", options.threads, "Workers (runtime.threads)")
       ->type_name("N");
+  app->add_option("--device",
+                  options.device,
+                  "Where clients train: auto, cpu, cuda, cuda:N "
+                  "(runtime.device)")
+      ->type_name("DEVICE");
   app->add_option("--resume",
                   options.resume,
                   "auto: continue the newest unfinished run of this config; "
@@ -141,6 +146,8 @@ void BuildOthers(CLI::App* app, Parsed* parsed) {
       ->type_name("N");
   resume->add_option("--threads", parsed->resume.threads, "Workers")
       ->type_name("N");
+  resume->add_option("--device", parsed->resume.device, "Where clients train")
+      ->type_name("DEVICE");
   AddProgress(resume, &parsed->resume.progress, &parsed->resume.quiet);
   AddFormat(resume, &parsed->resume.format);
   resume->final_callback([parsed] {

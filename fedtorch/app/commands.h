@@ -24,6 +24,7 @@ struct RunOptions {
   std::string name;        ///< --name
   std::optional<std::int64_t> seed;
   std::optional<std::int64_t> threads;
+  std::optional<std::string> device;
   std::string resume = "never";  ///< never, auto, or a run directory
   bool dry_run = false;
   std::string print_config;  ///< "", yaml or json
@@ -38,6 +39,7 @@ struct ResumeOptions {
   std::filesystem::path directory;
   std::optional<std::int64_t> rounds;  ///< a new total
   std::optional<std::int64_t> threads;
+  std::optional<std::string> device;
   std::string progress = "auto";
   bool quiet = false;
   Format format = Format::kText;

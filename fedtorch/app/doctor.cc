@@ -1,4 +1,5 @@
 #include "fedtorch/app/commands.h"
+#include "fedtorch/engine/device.h"
 #include "fedtorch/engine/session.h"
 #include "fedtorch/kernel/peak.h"
 #include "fedtorch/record/manifest.h"
@@ -65,6 +66,8 @@ std::string FirstLine(const std::string& text, std::string_view word) {
 }  // namespace
 
 int Doctor(Format format) {
+  // Before anything else asks LibTorch about GPUs.
+  const engine::DeviceChoice device = engine::ChooseDevice("auto");
   engine::PrepareThread();
   const engine::LibraryInfo library = engine::DescribeLibrary();
   const record::HostFacts host = record::DescribeHost();
@@ -86,6 +89,8 @@ int Doctor(Format format) {
                       {"fma_peak_gflops", peak},
                       {"sgemm_is_slow", slow},
                       {"gpus", gpus},
+                      {"device", device.device.name},
+                      {"device_reason", device.reason},
                       {"launcher", Launcher()},
                       {"mpi", false}}
                      .dump(2)
@@ -116,9 +121,10 @@ int Doctor(Format format) {
   row("sgemm, one core",
       number(sgemm) + " GFLOP/s, " + number(100.0 * sgemm / peak) +
           " % of the core's " + number(peak) + " GFLOP/s");
-  row("GPU",
-      gpus.empty() ? "none found (no NVIDIA driver)"
-                   : gpus.dump() + " (this version trains on the CPU)");
+  row("GPU", gpus.empty() ? "none found (no NVIDIA driver)" : gpus.dump());
+  row("device",
+      device.device.name + " (" + device.device.description +
+          ") for runtime.device=auto: " + device.reason);
   row("launcher", Launcher());
   row("MPI", "not built in; one process uses all cores of one machine");
   if (slow) {

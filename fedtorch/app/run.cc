@@ -35,6 +35,9 @@ ConfigSource WithOptions(const RunOptions& options) {
     source.overrides.push_back("runtime.threads=" +
                                std::to_string(*options.threads));
   }
+  if (options.device) {
+    source.overrides.push_back("runtime.device=" + quoted(*options.device));
+  }
   return source;
 }
 
@@ -160,6 +163,10 @@ int Resume(const ResumeOptions& options) {
   if (options.threads) {
     source.overrides.push_back("runtime.threads=" +
                                std::to_string(*options.threads));
+  }
+  if (options.device) {
+    source.overrides.push_back("runtime.device=" +
+                               Json(*options.device).dump());
   }
   Loaded loaded = Load(source);
   round::RunRequest request;

@@ -46,7 +46,7 @@ class LocalProblem {
   /// The current local model [d].
   virtual std::span<Real> weights() = 0;
   /// Runs the configured local work (epochs or steps) from the current
-  /// weights.
+  /// weights; the momentum buffer starts at zero.
   virtual LocalResult Train(const Correction<Real>& correction) = 0;
   /// Writes the mean gradient over all n_i samples at the current weights,
   /// which do not move, and returns the mean loss there, nats. Dropout is off.

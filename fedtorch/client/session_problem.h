@@ -2,7 +2,7 @@
 
 #include "fedtorch/client/local_problem.h"
 #include "fedtorch/client/local_work.h"
-#include "fedtorch/core/stream.h"
+#include "fedtorch/client/turn.h"
 #include "fedtorch/data/dataset.h"
 #include "fedtorch/engine/session.h"
 
@@ -26,28 +26,10 @@ class BatchReader {
   std::vector<std::int64_t> targets_;
 };
 
-/// Says which client trains, on what, and how much.
-struct Task {
-  std::int64_t client = 0;
-  std::int64_t round = 0;                   ///< from 1
-  std::span<const std::int64_t> indices{};  ///< its training samples
-  std::int64_t epochs = 1;  ///< <= LocalWork::epochs; fewer for stragglers
-  double lr = 0.0;
-};
-
-/// Says where the time of a client's turn went, seconds.
-struct TurnSeconds {
-  double batches = 0.0;  ///< ordering, gathering and normalising samples
-  double steps = 0.0;    ///< in the session: steps and full gradients
-};
-
 /// Is a client's problem on real data: a session's weights, batches from the
-/// dataset, and the configured local work.
-///
-/// Sample order comes from the stream (seed, "order", round, client), dropout
-/// from (seed, "dropout", round, client), so a client's result depends on
-/// nothing but its task. Threads: one, like its session.
-class SessionProblem final : public LocalProblem<float> {
+/// dataset, and the configured local work. A client's result depends on nothing
+/// but its task (see Turn). Threads: one, like its session.
+class SessionProblem final : public ReusableProblem {
  public:
   SessionProblem(engine::Session& session,
                  const data::Dataset& dataset,
@@ -55,8 +37,12 @@ class SessionProblem final : public LocalProblem<float> {
                  std::uint64_t seed)
       : session_(session), reader_(dataset), work_(work), seed_(seed) {}
 
-  /// Starts a client's turn; the caller has set the session's weights.
-  void Begin(const Task& task);
+  void Begin(const Task& task) override {
+    task_ = task;
+    seconds_ = {};
+  }
+  std::span<float> buffers() override { return session_.buffers(); }
+  std::span<std::int64_t> counters() override { return session_.counters(); }
 
   std::size_t dimension() const override;
   std::int64_t samples() const override;
@@ -66,7 +52,7 @@ class SessionProblem final : public LocalProblem<float> {
   double learning_rate() const override { return task_.lr; }
   /// Where the time since `Begin` went. Cost: two clock readings a step, about
   /// 50 ns.
-  const TurnSeconds& seconds() const { return seconds_; }
+  const TurnSeconds& seconds() const override { return seconds_; }
 
  private:
   engine::Session& session_;
@@ -74,7 +60,6 @@ class SessionProblem final : public LocalProblem<float> {
   const LocalWork& work_;
   const std::uint64_t seed_;
   Task task_;
-  std::vector<std::int64_t> order_;
   TurnSeconds seconds_;
 };
 

@@ -16,16 +16,18 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// At most 64 bytes, so that sums do not depend on wider vectors to come.
+/// A vector of at most 64 bytes, so that sums do not depend on wider vectors to
+/// come.
 template <class Real>
 using Tag = hn::CappedTag<Real, 64 / sizeof(Real)>;
+/// Its value.
 template <class Real>
 using Vector = hn::Vec<Tag<Real>>;
+/// Numbers in a vector.
 template <class Real>
 constexpr std::size_t kLanes = hn::MaxLanes(Tag<Real>());
 
-// Loads and stores a vector, or its first `width` lanes if kPartial; the other
-// lanes are loaded as zeros.
+/// Loads a vector, or its first `width` lanes if kPartial and zeros.
 template <bool kPartial, class Real>
 HWY_INLINE Vector<Real> LoadAt(const Real* from, std::size_t width) {
   const Tag<Real> d;
@@ -36,6 +38,7 @@ HWY_INLINE Vector<Real> LoadAt(const Real* from, std::size_t width) {
   }
 }
 
+/// Stores a vector, or its first `width` lanes if kPartial.
 template <bool kPartial, class Real>
 HWY_INLINE void StoreAt(Vector<Real> value, Real* to, std::size_t width) {
   const Tag<Real> d;
@@ -46,8 +49,8 @@ HWY_INLINE void StoreAt(Vector<Real> value, Real* to, std::size_t width) {
   }
 }
 
-// Calls body.template operator()<kPartial>(i, width) for a range of `size`
-// values, a vector at a time.
+/// Calls body.template operator()<kPartial>(i, width) for a range of `size`
+/// values, a vector at a time.
 template <class Real, class Body>
 HWY_INLINE void ForEachVector(std::size_t size, Body body) {
   constexpr std::size_t kN = kLanes<Real>;

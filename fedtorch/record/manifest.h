@@ -64,9 +64,14 @@ struct Manifest {
   std::string partition_hash;
   std::vector<DataFile> data_files;
 
-  std::string engine;           ///< "autograd", ...
+  std::string engine;           ///< "autograd", "plan", "stacked"
   std::string engine_reason;    ///< why this one, e.g. of a fallback
   std::string instruction_set;  ///< in use, e.g. "AVX512"
+  std::string device;           ///< where clients train, e.g. "cuda:0"
+  std::string device_reason;    ///< why there
+  std::string executor;         ///< "client_major" or "stacked"
+  std::string executor_reason;  ///< why this one
+  std::int64_t wave = 1;        ///< clients trained together
   std::int64_t threads = 0;
   std::vector<LibraryFacts> libraries;  ///< LibTorch and what it brings
 

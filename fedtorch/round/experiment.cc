@@ -303,7 +303,9 @@ void ReadRest(Section& root, Experiment* experiment) {
       {.name = "engine",
        .help = "How local steps are computed: by the fused kernels of the "
                "plan, by autograd, or by the plan where it covers the model. "
-               "Results differ in rounding only."},
+               "Results differ in rounding only. Where clients are stacked it "
+               "serves "
+               "evaluation."},
       {"auto", "autograd", "plan"},
       "auto");
   for (const auto choice : {engine::EngineChoice::kAuto,
@@ -311,6 +313,7 @@ void ReadRest(Section& root, Experiment* experiment) {
                             engine::EngineChoice::kPlan}) {
     if (engine == ToText(choice)) experiment->engine = choice;
   }
+  experiment->execution = ExecutionOptions::Read(runtime);
   experiment->state_memory_mb = runtime.Int(
       {.name = "state_memory_mb",
        .help = "Memory for per-client state before it goes to disk.",

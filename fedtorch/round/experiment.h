@@ -11,6 +11,7 @@
 #include "fedtorch/fleet/stragglers.h"
 #include "fedtorch/model/model.h"
 #include "fedtorch/partition/partitioner.h"
+#include "fedtorch/round/execution.h"
 #include "fedtorch/server/optimizer.h"
 
 #include <cstdint>
@@ -77,6 +78,7 @@ struct Experiment {
   std::int64_t checkpoint_keep = 2;
   std::optional<std::int64_t> threads;  ///< unset = all cores
   engine::EngineChoice engine = engine::EngineChoice::kAuto;
+  ExecutionOptions execution;
   std::int64_t state_memory_mb = 1024;
 
   /// Reads every section. While recording, records all kinds. Problems are

@@ -11,7 +11,9 @@ namespace fedtorch::round {
 
 Estimate Rehearse(Experiment& experiment) {
   const World world = BuildWorld(experiment);
-  const std::int64_t threads = WorkerCount(experiment);
+  // One stack is computed at a time, whatever the number of workers.
+  const std::int64_t parallel =
+      world.execution.stacked ? 1 : WorkerCount(experiment);
   Estimate estimate;
   estimate.num_clients = world.num_clients();
   estimate.cohort = experiment.CohortSize(world.num_clients());
@@ -31,12 +33,14 @@ Estimate Rehearse(Experiment& experiment) {
       mean_steps * static_cast<double>(estimate.client_updates));
 
   // The probe is a whole round in small, with a model of its own; one worker,
-  // so that the time of a step is that of one core.
+  // so that the time of a step is that of one core. A stack has its speed only
+  // when it is full.
   Workers workers(1, experiment, world);
   client::StateStore store(std::size_t{1} << 30,
                            std::filesystem::temp_directory_path());
   const auto configured = experiment.clients_per_round;
-  experiment.clients_per_round = std::min<std::int64_t>(2, estimate.cohort);
+  experiment.clients_per_round = std::min<std::int64_t>(
+      std::max<std::int64_t>(2, world.execution.wave), estimate.cohort);
   experiment.method->Start(
       static_cast<std::size_t>(world.network.num_parameters()));
   GlobalModel model = GlobalModel::Initial(world.network, experiment.seed);
@@ -54,7 +58,7 @@ Estimate Rehearse(Experiment& experiment) {
   }
   estimate.train_seconds = estimate.seconds_per_step *
                            static_cast<double>(estimate.client_steps) /
-                           static_cast<double>(threads);
+                           static_cast<double>(parallel);
   if (probed > 0) {
     estimate.up_bytes = report.up_bytes / probed * estimate.client_updates;
     estimate.down_bytes = report.down_bytes / probed * estimate.client_updates;

@@ -146,6 +146,10 @@ core::JsonLine TimingLine(std::int64_t round,
            static_cast<double>(report.num_steps()) / report.train_seconds)
       .Add("resident_mb", ResidentMegabytes())
       .Add("peak_mb", PeakMegabytes());
+  if (report.stacked_work.slots > 0) {
+    line.Add("stacked_useful_steps", report.stacked_work.useful_steps())
+        .Add("stacked_useful_samples", report.stacked_work.useful_samples());
+  }
   return line;
 }
 

@@ -277,6 +277,15 @@ class RunSession {
     manifest.engine = world_.engine.name;
     manifest.engine_reason = world_.engine.reason;
     manifest.instruction_set = world_.engine.instruction_set;
+    const Execution& execution = world_.execution;
+    manifest.device = execution.device.name;
+    if (execution.device.name != "cpu") {
+      manifest.device += " (" + execution.device.description + ")";
+    }
+    manifest.device_reason = execution.device_reason;
+    manifest.executor = execution.executor();
+    manifest.executor_reason = execution.executor_reason;
+    manifest.wave = execution.wave;
     manifest.threads = workers_.count();
     manifest.libraries.push_back(
         {"LibTorch", library.version, library.configuration});

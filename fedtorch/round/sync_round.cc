@@ -212,7 +212,8 @@ void SyncRound::Train(const GlobalModel& model,
            steps[static_cast<std::size_t>(right)];
   });
   for (Worker& worker : workers_.all()) worker.seconds = {};
-  workers_.Run(order, [&](Worker& worker, std::int64_t task) {
+  Stopwatch watch;
+  workers_.Train(order, [&](Worker& worker, std::int64_t task) {
     const auto slot = static_cast<std::size_t>(task);
     const std::int64_t client = report->clients[slot].client;
     try {
@@ -225,6 +226,8 @@ void SyncRound::Train(const GlobalModel& model,
                            ", local training: " + error.what());
     }
   });
+  const double seconds = watch.Lap();
+  report->stacked_work = workers_.TakeStackedWork();
 
   report->num_workers = workers_.count();
   for (const Worker& worker : workers_.all()) {
@@ -232,6 +235,14 @@ void SyncRound::Train(const GlobalModel& model,
     report->worker_seconds.steps += worker.seconds.steps;
     report->worker_seconds.hand_off += worker.seconds.hand_off;
     report->worker_seconds.exact_sum += worker.seconds.exact_sum;
+  }
+  if (world_.execution.stacked) {
+    // What is not the clients' own is the stack's.
+    const WorkerSeconds& known = report->worker_seconds;
+    report->worker_seconds.steps =
+        std::max(0.0,
+                 seconds * static_cast<double>(report->num_workers) -
+                     known.hand_off - known.exact_sum);
   }
 
   const auto value_bytes = static_cast<std::int64_t>(sizeof(float));
@@ -260,20 +271,20 @@ void SyncRound::TrainOne(Worker& worker,
                          RoundReport* report) {
   Stopwatch watch;
   ClientRecord& record = report->clients[slot];
-  engine::Session& session = *worker.session;
-  std::copy(sent_.begin(), sent_.end(), session.parameters().begin());
+  client::ReusableProblem& problem = *worker.problem;
+  std::copy(sent_.begin(), sent_.end(), problem.weights().begin());
   std::copy(
-      sent_counters_.begin(), sent_counters_.end(), session.counters().begin());
+      sent_counters_.begin(), sent_counters_.end(), problem.counters().begin());
   const bool local_buffers =
       experiment_.model.buffers == model::BufferPolicy::kLocal &&
       !sent_buffers_.empty();
   std::vector<float> own_buffers;
   if (local_buffers && store_.Read(kBuffers, record.client, &own_buffers)) {
     std::copy(
-        own_buffers.begin(), own_buffers.end(), session.buffers().begin());
+        own_buffers.begin(), own_buffers.end(), problem.buffers().begin());
   } else {
     std::copy(
-        sent_buffers_.begin(), sent_buffers_.end(), session.buffers().begin());
+        sent_buffers_.begin(), sent_buffers_.end(), problem.buffers().begin());
   }
   worker.state.clear();
   for (const std::string& name : experiment_.method->state_names()) {
@@ -286,12 +297,12 @@ void SyncRound::TrainOne(Worker& worker,
   update.extra.clear();
   update.state.clear();
   update.result = {};
-  worker.problem->Begin({.client = record.client,
-                         .round = report->round,
-                         .indices = world_.client_sets.train.Of(record.client),
-                         .epochs = epochs,
-                         .lr = report->lr});
-  algorithm::ClientContext<float> context{.problem = *worker.problem,
+  problem.Begin({.client = record.client,
+                 .round = report->round,
+                 .indices = world_.client_sets.train.Of(record.client),
+                 .epochs = epochs,
+                 .lr = report->lr});
+  algorithm::ClientContext<float> context{.problem = problem,
                                           .global = sent_,
                                           .broadcast = broadcast_,
                                           .state = worker.state,
@@ -305,7 +316,8 @@ void SyncRound::TrainOne(Worker& worker,
   const client::TurnSeconds& turn = worker.problem->seconds();
   worker.seconds.batches += turn.batches;
   worker.seconds.steps += turn.steps;
-  worker.seconds.hand_off += watch.Lap() - turn.batches - turn.steps;
+  worker.seconds.hand_off +=
+      watch.Lap() - turn.batches - turn.steps - turn.parked;
   if (!record.rejected.empty()) return;
 
   // From here on the update counts.
@@ -322,13 +334,13 @@ void SyncRound::TrainOne(Worker& worker,
   }
   if (!sent_buffers_.empty()) {
     SumOf(worker, kBuffers, sent_buffers_.size())
-        .Add(weight, session.buffers());
+        .Add(weight, problem.buffers());
   }
   worker.seconds.exact_sum += watch.Lap();
   if (local_buffers) {
-    store_.Write(kBuffers, record.client, session.buffers());
+    store_.Write(kBuffers, record.client, problem.buffers());
   }
-  counters_[slot].assign(session.counters().begin(), session.counters().end());
+  counters_[slot].assign(problem.counters().begin(), problem.counters().end());
   for (const auto& [name, values] : update.state) {
     store_.Write(name, record.client, values);
   }
@@ -345,7 +357,7 @@ void SyncRound::Admit(Worker& worker, ClientRecord* record) const {
   // that a small norm saves a pass.
   if (!(record->delta_norm < kAdmissibleNorm) && !admissible(update.delta)) {
     record->rejected = "delta is not finite or beyond 2^32";
-  } else if (!admissible(worker.session->buffers())) {
+  } else if (!admissible(worker.problem->buffers())) {
     record->rejected = "buffers are not finite or beyond 2^32";
   }
   for (const auto* vectors : {&update.extra, &update.state}) {

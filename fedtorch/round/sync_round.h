@@ -41,6 +41,7 @@ struct RoundReport {
          server_seconds = 0;
   WorkerSeconds worker_seconds;  ///< of all workers together
   std::int64_t num_workers = 1;
+  engine::StackedWork stacked_work;  ///< all zero unless clients were stacked
 
   std::int64_t num_admitted() const;
   std::int64_t num_dropped() const;

@@ -1,13 +1,14 @@
 #include "fedtorch/round/workers.h"
 
+#include "fedtorch/round/lowest_failure.h"
+#include "fedtorch/round/stacked_workers.h"
+
 #include <tbb/global_control.h>
 #include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
 #include <atomic>
-#include <exception>
-#include <mutex>
 
 namespace fedtorch::round {
 
@@ -36,7 +37,11 @@ Workers::Workers(std::int64_t count,
     : arena_(std::make_unique<Arena>(static_cast<int>(count))),
       experiment_(experiment),
       world_(world),
-      workers_(static_cast<std::size_t>(count)) {}
+      workers_(static_cast<std::size_t>(count)) {
+  if (world.execution.stacked) {
+    stacked_ = std::make_unique<StackedWorkers>(experiment, world, workers_);
+  }
+}
 
 Workers::~Workers() = default;
 
@@ -47,9 +52,7 @@ std::int64_t Workers::count() const {
 void Workers::Run(const std::vector<std::int64_t>& order,
                   const std::function<void(Worker&, std::int64_t)>& run) {
   std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  std::int64_t failed_task = -1;
-  std::exception_ptr failure;
+  LowestFailure failure;
   const auto serve = [&](std::size_t index) {
     engine::PrepareThread();
     Worker& worker = workers_[index];
@@ -75,11 +78,7 @@ void Workers::Run(const std::vector<std::int64_t>& order,
       try {
         run(worker, task);
       } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (failed_task < 0 || task < failed_task) {
-          failed_task = task;
-          failure = std::current_exception();
-        }
+        failure.Take(task);
       }
     }
   };
@@ -92,7 +91,20 @@ void Workers::Run(const std::vector<std::int64_t>& order,
                       serve,
                       tbb::simple_partitioner{});
   });
-  if (failure) std::rethrow_exception(failure);
+  failure.Rethrow();
+}
+
+void Workers::Train(const std::vector<std::int64_t>& order,
+                    const std::function<void(Worker&, std::int64_t)>& run) {
+  if (stacked_ != nullptr) {
+    stacked_->Run(order, run);
+  } else {
+    Run(order, run);
+  }
+}
+
+engine::StackedWork Workers::TakeStackedWork() {
+  return stacked_ != nullptr ? stacked_->TakeWork() : engine::StackedWork{};
 }
 
 }  // namespace fedtorch::round

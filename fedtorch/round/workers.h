@@ -4,6 +4,7 @@
 #include "fedtorch/client/session_problem.h"
 #include "fedtorch/core/exact_sum.h"
 #include "fedtorch/engine/session.h"
+#include "fedtorch/engine/stacked.h"
 #include "fedtorch/round/world.h"
 
 #include <cstdint>
@@ -26,7 +27,7 @@ struct WorkerSeconds {
 /// Holds what one worker reuses for every client it serves.
 struct Worker {
   std::unique_ptr<engine::Session> session;
-  std::unique_ptr<client::SessionProblem> problem;
+  std::unique_ptr<client::ReusableProblem> problem;
   std::unique_ptr<client::BatchReader> train_reader;
   std::unique_ptr<client::BatchReader> test_reader;  ///< null without test set
   client::Update<float> update;
@@ -39,7 +40,10 @@ struct Worker {
 /// Returns the workers to start: `runtime.threads`, or one a core.
 std::int64_t WorkerCount(const Experiment& experiment);
 
-/// Runs tasks on a fixed number of workers, each with a session of its own.
+class StackedWorkers;
+
+/// Runs tasks on a fixed number of workers, each with a session of its own, or
+/// trains clients in waves where the run stacks them.
 class Workers {
  public:
   /// Starts `count` workers (oneTBB threads). Sessions are made on first use.
@@ -56,12 +60,21 @@ class Workers {
   void Run(const std::vector<std::int64_t>& order,
            const std::function<void(Worker&, std::int64_t)>& run);
 
+  /// Runs tasks that train clients through `worker.problem`: like Run, or as
+  /// stacks where the run says so. A task then has a worker of its own without
+  /// a session; in the end the sums are with `all()` either way.
+  void Train(const std::vector<std::int64_t>& order,
+             const std::function<void(Worker&, std::int64_t)>& run);
+  /// What stacks computed since the last reading; all zero where none did.
+  engine::StackedWork TakeStackedWork();
+
  private:
   class Arena;
   std::unique_ptr<Arena> arena_;
   const Experiment& experiment_;
   const World& world_;
   std::vector<Worker> workers_;
+  std::unique_ptr<StackedWorkers> stacked_;  // null for client_major
 };
 
 }  // namespace fedtorch::round

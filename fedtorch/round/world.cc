@@ -1,10 +1,12 @@
 #include "fedtorch/round/world.h"
 
+#include "fedtorch/client/turn.h"
 #include "fedtorch/core/errors.h"
 #include "fedtorch/core/stream.h"
 
 #include <tbb/parallel_for.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace fedtorch::round {
@@ -52,6 +54,29 @@ void AddFeatureNoise(const partition::Split& split,
   dataset->std.clear();
 }
 
+// Settles how clients are trained, once it is known how many samples they have.
+void SetExecutor(const Experiment& experiment, World* world) {
+  std::int64_t largest = 1;
+  for (std::int64_t client = 0; client < world->num_clients(); ++client) {
+    largest = std::max(largest, world->client_sets.train.SizeOf(client));
+  }
+  const std::int64_t batch = experiment.work.batch_size;
+  const std::int64_t largest_batch =
+      batch == 0 ? largest
+                 : std::min(largest, std::max(batch, client::FullPass::kBatch));
+  ChooseExecutor(experiment.execution,
+                 world->network,
+                 experiment.model.buffers,
+                 experiment.CohortSize(world->num_clients()),
+                 largest_batch,
+                 &world->execution);
+  if (!world->execution.stacked) return;
+  engine::EngineFacts& engine = world->engine;
+  engine.reason = world->execution.executor_reason +
+                  "; evaluation: " + engine.name + ", since " + engine.reason;
+  engine.name = "stacked";
+}
+
 }  // namespace
 
 model::InputSpec InputOf(const data::Dataset& dataset) {
@@ -63,6 +88,7 @@ model::InputSpec InputOf(const data::Dataset& dataset) {
 
 World BuildWorld(const Experiment& experiment) {
   World world;
+  world.execution = OpenExecution(experiment.execution);
   world.corpus = experiment.reader->Load(experiment.seed);
   data::Dataset& train = world.corpus.train;
   world.input = InputOf(train);
@@ -89,6 +115,7 @@ World BuildWorld(const Experiment& experiment) {
         std::to_string(clients) + " clients that data.partition makes, found " +
         std::to_string(*experiment.clients_per_round));
   }
+  SetExecutor(experiment, &world);
   const auto total = static_cast<double>(world.num_samples());
   for (std::int64_t client = 0; client < clients; ++client) {
     world.shares.push_back(

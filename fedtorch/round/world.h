@@ -5,6 +5,7 @@
 #include "fedtorch/model/network.h"
 #include "fedtorch/partition/client_split.h"
 #include "fedtorch/partition/partitioner.h"
+#include "fedtorch/round/execution.h"
 #include "fedtorch/round/experiment.h"
 
 #include <cstdint>
@@ -24,6 +25,7 @@ struct World {
   model::InputSpec input;
   model::Network network;
   engine::EngineFacts engine;  ///< which path trains it
+  Execution execution;         ///< where, and how many clients at once
   std::vector<double> shares;  ///< p_i = n_i / n over training samples, [N]
 
   std::int64_t num_clients() const { return split.shards.num_clients(); }

@@ -33,6 +33,11 @@ Manifest Example() {
   manifest.engine = "autograd";
   manifest.engine_reason = "the model has an LSTM";
   manifest.instruction_set = "AVX512";
+  manifest.device = "cuda:0";
+  manifest.device_reason = "the first GPU";
+  manifest.executor = "stacked";
+  manifest.executor_reason = "clients train on a GPU";
+  manifest.wave = 64;
   manifest.threads = 2;
   manifest.libraries = {{"LibTorch", "2.11.0", "BLAS_INFO=mkl,\nUSE_CUDA=1"}};
   manifest.start = 1234567890;
@@ -64,6 +69,11 @@ TEST(Manifest, SaysWhereAResultComesFrom) {
   EXPECT_EQ(json["engine"]["reason"], "the model has an LSTM");
   EXPECT_EQ(json["engine"]["instruction_set"], "AVX512");
   EXPECT_EQ(json["bitwise"], "same machine type");
+  EXPECT_EQ(json["device"]["name"], "cuda:0");
+  EXPECT_EQ(json["device"]["reason"], "the first GPU");
+  EXPECT_EQ(json["executor"]["name"], "stacked");
+  EXPECT_EQ(json["executor"]["reason"], "clients train on a GPU");
+  EXPECT_EQ(json["executor"]["wave"], 64);
   EXPECT_EQ(json["threads"], 2);
   EXPECT_EQ(json["build"]["git_revision"], "abc");
   EXPECT_EQ(json["build"]["git_modified"], true);

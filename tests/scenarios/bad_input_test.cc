@@ -96,6 +96,29 @@ TEST(BadInput, FilesThatDoNotExistSayWhereWasLooked) {
   EXPECT_THAT(ended.errors, HasSubstr("FEDTORCH_DATA"));
 }
 
+TEST(BadInput, AGpuThatIsNotThereIsRefusedAndWhatToDoIsSaid) {
+  if (fs::exists("/proc/driver/nvidia") || fs::exists("/dev/nvidiactl")) {
+    GTEST_SKIP() << "skipped: this machine has an NVIDIA driver";
+  }
+  const Scratch scratch;
+  const std::string config = scratch.Write("tiny.yaml", kTiny);
+  const std::string out = (scratch.path() / "runs").string();
+  const std::vector<std::string> run{"-c", config, "-o", out, "-q"};
+  for (const std::vector<std::string>& device :
+       {std::vector<std::string>{"runtime.device=cuda"},
+        {"--device", "cuda"}}) {
+    std::vector<std::string> arguments = run;
+    arguments.insert(arguments.end(), device.begin(), device.end());
+    const Ended ended = Fedrun(arguments);
+    EXPECT_EQ(ended.code, 2);
+    EXPECT_EQ(ended.errors,
+              "error: runtime.device: cuda was asked for, but no NVIDIA driver "
+              "was found (libcuda.so.1); use runtime.device=cpu, or auto to "
+              "take a GPU where there is one\n");
+    EXPECT_FALSE(fs::exists(out));
+  }
+}
+
 TEST(BadInput, MoreClientsThanSamplesIsRefused) {
   const Scratch scratch;
   const std::string config = scratch.Write("tiny.yaml", kTiny);

@@ -172,6 +172,8 @@ TEST(CommandLine, DoctorMeasuresTheMachine) {
   EXPECT_GT(json.at("sgemm_gflops").get<double>(), 0.0);
   EXPECT_GT(json.at("fma_peak_gflops").get<double>(), 0.0);
   EXPECT_EQ(json.at("libtorch").get<std::string>().substr(0, 2), "2.");
+  EXPECT_FALSE(json.at("device_reason").get<std::string>().empty());
+  EXPECT_TRUE(json.at("device") == "cpu" || !json.at("gpus").empty());
 }
 
 TEST(CommandLine, SchemaIsJsonAndKnowsEveryKind) {

@@ -1,0 +1,35 @@
+#include "fedtorch/client/stacked_problem.h"
+
+namespace fedtorch::client {
+
+LocalResult StackedProblem::Train(const Correction<float>& correction) {
+  Turn turn(work_, seed_, task_, correction);
+  engine::StackedClient<float> client{
+      .steps = turn.steps(),
+      .rule = turn.rule(),
+      .weights = weights_,
+      .next_batch = [&] { return reader_.Read(turn.NextBatch()); },
+      .dropout = &turn.dropout()};
+  // Who has nothing to do need not wait for the others.
+  if (turn.steps() > 0) {
+    LapClock clock;
+    wave_.Train(half_, client);
+    clock.AddTo(&seconds_.parked);
+  }
+  return turn.Result(client.loss);
+}
+
+double StackedProblem::FullGradient(std::span<float> out) {
+  FullPass pass(task_.indices);
+  engine::StackedGradient<float> client{
+      .batches = pass.batches(),
+      .weights = weights_,
+      .next_batch = [&] { return reader_.Read(pass.NextBatch()); },
+      .out = out};
+  LapClock clock;
+  wave_.Gradient(half_, client);
+  clock.AddTo(&seconds_.parked);
+  return client.loss;
+}
+
+}  // namespace fedtorch::client
