@@ -53,6 +53,7 @@ class StackOf final : public BasicStack<Real> {
         weights_, order, [&](std::size_t row) { return clients[row].weights; });
     ReturnLosses(order,
                  [&](std::size_t row) -> double& { return clients[row].loss; });
+    Release();
     return work;
   }
 
@@ -85,6 +86,7 @@ class StackOf final : public BasicStack<Real> {
     ReturnRows(sums, order, [&](std::size_t row) { return clients[row].out; });
     ReturnLosses(order,
                  [&](std::size_t row) -> double& { return clients[row].loss; });
+    Release();
     return work;
   }
 
@@ -95,6 +97,13 @@ class StackOf final : public BasicStack<Real> {
     std::span<const Real> weights;
     StackedSource batches;
   };
+
+  // Gives the memory of a call back before the next one takes its own.
+  void Release() {
+    weights_ = at::Tensor();
+    velocity_ = at::Tensor();
+    corrections_ = {};
+  }
 
   static std::int64_t Count(const std::vector<std::size_t>& order) {
     return static_cast<std::int64_t>(order.size());
@@ -182,7 +191,7 @@ class StackOf final : public BasicStack<Real> {
       return max > 0.0 ? max : std::numeric_limits<double>::infinity();
     };
     const double none = std::numeric_limits<double>::infinity();
-    corrections_ = {};
+    corrections_ = {};  // a call that failed leaves its own
     corrections_.lr = column([](const auto& rule) { return rule.lr; }, -1.0);
     corrections_.decay =
         column([](const auto& rule) { return rule.weight_decay; }, 0.0);
@@ -211,7 +220,6 @@ class StackOf final : public BasicStack<Real> {
       corrections_.linear =
           SendRows(clients, [&](std::size_t k) { return rules[k]->linear; });
     }
-    velocity_ = at::Tensor();
     if (momentum_.defined()) velocity_ = at::zeros_like(weights_);
   }
 
