@@ -115,6 +115,11 @@ void AddTo(std::int64_t* high,
   }
 }
 
+double ToDouble(std::int64_t high, std::int64_t low) {
+  return static_cast<double>(high) / kHighScale +
+         static_cast<double>(low) / kLowScale;
+}
+
 template <class Real>
 bool AllAdmissible(double weight, std::span<const Real> values) {
   bool good = true;
@@ -187,8 +192,28 @@ void ExactSum::Merge(const ExactSum& other) {
 void ExactSum::Result(std::span<double> out) const {
   FEDTORCH_CHECK(out.size() == size(), "sizes differ");
   for (std::size_t i = 0; i < size(); ++i) {
-    out[i] = static_cast<double>(high_[i]) / kHighScale +
-             static_cast<double>(low_[i]) / kLowScale;
+    out[i] = ToDouble(high_[i], low_[i]);
+  }
+}
+
+void ExactSum::TakeTotal(std::span<ExactSum* const> sums,
+                         std::size_t begin,
+                         std::size_t end,
+                         std::span<double> out) {
+  FEDTORCH_CHECK(begin <= end && end <= out.size(), "no such part");
+  for (const ExactSum* sum : sums) {
+    FEDTORCH_CHECK(sum->size() == out.size(), "sizes differ");
+  }
+  for (std::size_t i = begin; i < end; ++i) {
+    std::int64_t high = 0;
+    std::int64_t low = 0;
+    for (ExactSum* sum : sums) {
+      high += sum->high_[i];
+      low += sum->low_[i];
+      sum->high_[i] = 0;
+      sum->low_[i] = 0;
+    }
+    out[i] = ToDouble(high, low);
   }
 }
 

@@ -32,13 +32,21 @@ class ExactSum {
   /// into the cache: they are visited once for `kRowsAtOnce` rows.
   void AddRows(std::span<const double> weights,
                std::span<const std::span<const float>> rows);
-  static constexpr std::size_t kRowsAtOnce = 8;
+  static constexpr std::size_t kRowsAtOnce = 4;
   /// Adds what another accumulator of equal size holds.
   void Merge(const ExactSum& other);
   /// Writes the sums, rounded to double.
   void Result(std::span<double> out) const;
   /// Sets all sums to 0.
   void Clear();
+  /// Writes what all `sums` together hold for the coordinates from `begin` to
+  /// before `end` into the same places of `out`, rounded to double, and sets
+  /// them to 0: Merge, Result and Clear in one pass over a part.
+  /// Requires: out and all sums of equal size. Threads: safe on disjoint parts.
+  static void TakeTotal(std::span<ExactSum* const> sums,
+                        std::size_t begin,
+                        std::size_t end,
+                        std::span<double> out);
 
   /// Tells whether every weight * value is finite and below 2^32.
   static bool Admissible(double weight, std::span<const float> values);

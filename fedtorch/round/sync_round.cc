@@ -44,25 +44,66 @@ core::ExactSum& SumOf(Worker& worker,
   return worker.sums.try_emplace(name, size).first->second;
 }
 
-// Adds up what the workers hold under one name, and empties them.
+// Deltas are added in groups, because the sums of a model that does not fit
+// into the cache are then read once a group. A worker keeps at most this many
+// bytes of them; of a larger model each is added at once.
+constexpr std::size_t kGroupBytes = std::size_t{8} << 20;
+
+std::size_t GroupSize(std::size_t dimension) {
+  return std::clamp(kGroupBytes / (dimension * sizeof(float)),
+                    std::size_t{1},
+                    core::ExactSum::kRowsAtOnce);
+}
+
+// Adds the deltas that wait.
+void AddWaiting(Worker& worker, std::size_t dimension) {
+  const std::size_t count = worker.waiting_weights.size();
+  if (count == 0) return;
+  std::vector<std::span<const float>> rows;
+  for (std::size_t i = 0; i < count; ++i) {
+    rows.emplace_back(worker.waiting_deltas[i]);
+  }
+  SumOf(worker, kDeltas, dimension).AddRows(worker.waiting_weights, rows);
+  worker.waiting_weights.clear();
+}
+
+// Takes the delta of the worker's update, to be added at once or later.
+void TakeDelta(Worker& worker, double weight) {
+  const std::size_t dimension = worker.update.delta.size();
+  const std::size_t place = worker.waiting_weights.size();
+  if (worker.waiting_deltas.size() == place) {
+    worker.waiting_deltas.emplace_back();
+  }
+  worker.waiting_deltas[place].swap(worker.update.delta);
+  worker.waiting_weights.push_back(weight);
+  if (place + 1 == GroupSize(dimension)) AddWaiting(worker, dimension);
+}
+
+// Adds up what the workers hold under one name, and empties them; all workers
+// take part, each on parts of the coordinates.
 std::vector<double> Collect(Workers& workers,
                             const std::string& name,
                             std::size_t size) {
-  core::ExactSum* total = nullptr;
+  constexpr std::size_t kPart = 16384;
+  std::vector<core::ExactSum*> sums;
   for (Worker& worker : workers.all()) {
     const auto found = worker.sums.find(name);
-    if (found == worker.sums.end()) continue;
-    if (total == nullptr) {
-      total = &found->second;
-    } else {
-      total->Merge(found->second);
-      found->second.Clear();
-    }
+    if (found != worker.sums.end()) sums.push_back(&found->second);
   }
-  std::vector<double> result(size, 0.0);
-  if (total == nullptr) return result;
-  total->Result(result);
-  total->Clear();
+  std::vector<double> result(size);
+  const auto take = [&](std::size_t part) {
+    core::ExactSum::TakeTotal(
+        sums, part * kPart, std::min(size, (part + 1) * kPart), result);
+  };
+  std::vector<std::int64_t> parts((size + kPart - 1) / kPart);
+  if (parts.size() == 1) {
+    take(0);
+    return result;
+  }
+  std::iota(parts.begin(), parts.end(), 0);
+  workers.Run(parts, [&](Worker&, std::int64_t part) {
+    take(static_cast<std::size_t>(part));
+  });
   return result;
 }
 
@@ -229,6 +270,7 @@ void SyncRound::Train(const GlobalModel& model,
   const double seconds = watch.Lap();
   report->stacked_work = workers_.TakeStackedWork();
 
+  AddAllWaiting();
   report->num_workers = workers_.count();
   for (const Worker& worker : workers_.all()) {
     report->worker_seconds.batches += worker.seconds.batches;
@@ -262,6 +304,23 @@ void SyncRound::Train(const GlobalModel& model,
       static_cast<std::int64_t>(cohort) *
       ((model_values * (1 + sent_down) + buffer_values) * value_bytes +
        counter_bytes);
+}
+
+void SyncRound::AddAllWaiting() {
+  std::vector<std::int64_t> some;
+  std::vector<Worker>& all = workers_.all();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!all[i].waiting_weights.empty()) {
+      some.push_back(static_cast<std::int64_t>(i));
+    }
+  }
+  if (some.empty()) return;
+  workers_.Run(some, [&](Worker&, std::int64_t index) {
+    Stopwatch watch;
+    Worker& worker = all[static_cast<std::size_t>(index)];
+    AddWaiting(worker, sent_.size());
+    worker.seconds.exact_sum += watch.Lap();
+  });
 }
 
 void SyncRound::TrainOne(Worker& worker,
@@ -327,7 +386,7 @@ void SyncRound::TrainOne(Worker& worker,
               table_.begin() +
                   static_cast<std::ptrdiff_t>(slot * update.delta.size()));
   } else {
-    SumOf(worker, kDeltas, sent_.size()).Add(weight, update.delta);
+    TakeDelta(worker, weight);
   }
   for (const auto& [name, values] : update.extra) {
     SumOf(worker, name, sent_.size()).Add(1.0, values);

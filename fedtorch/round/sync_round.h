@@ -74,6 +74,7 @@ class SyncRound {
              const std::vector<std::int64_t>& epochs,
              const std::vector<double>& weights,
              RoundReport* report);
+  void AddAllWaiting();
   void TrainOne(Worker& worker,
                 std::size_t slot,
                 std::int64_t epochs,

@@ -34,6 +34,10 @@ struct Worker {
   std::map<std::string, std::vector<float>> state;
   /// Sums of this worker's clients: "" = deltas, "buffers", extras by name.
   std::map<std::string, core::ExactSum> sums;
+  /// Admitted deltas that wait to be added together, as many as there are
+  /// weights; further vectors are memory to use again.
+  std::vector<std::vector<float>> waiting_deltas;
+  std::vector<double> waiting_weights;
   WorkerSeconds seconds;  ///< of the round at hand
 };
 

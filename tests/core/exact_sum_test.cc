@@ -137,6 +137,27 @@ TEST(ExactSum, FollowsItsDefinitionBitByBit) {
   }
 }
 
+TEST(ExactSum, TakesTheTotalPartByPart) {
+  const auto rows = RandomRows(9, 100);
+  std::vector<ExactSum> parts(3, ExactSum(100));
+  ExactSum whole(100);
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    parts[r % 3].Add(0.37, rows[r]);
+    whole.Add(0.37, rows[r]);
+  }
+  std::vector<ExactSum*> sums;
+  for (ExactSum& part : parts) sums.push_back(&part);
+  std::vector<double> expected(100);
+  whole.Result(expected);
+  std::vector<double> result(100);
+  ExactSum::TakeTotal(sums, 0, 37, result);
+  EXPECT_EQ(result[37], 0.0);
+  ExactSum::TakeTotal(sums, 37, 100, result);
+  EXPECT_EQ(result, expected);
+  ExactSum::TakeTotal(sums, 0, 100, result);
+  EXPECT_EQ(result, std::vector<double>(100, 0.0));
+}
+
 // ecosystem 13.3: in double arithmetic two orders of these addends differ.
 TEST(ExactSum, SumsTheLiteralOfThreeAddends) {
   const std::vector<double> addends{0.5, -0.75, 0.1};
