@@ -33,11 +33,10 @@ void StackedWorkers::Run(
         experiment_.work,
         experiment_.seed);
   }
-  // A lane's sums and clock are with the client that runs on it; swapping moves
+  // What a lane collects is with the client that runs on it; swapping moves
   // pointers.
   const auto exchange = [&](std::size_t seat, std::size_t lane) {
-    std::swap(seats_[seat].sums, lanes_[lane].sums);
-    std::swap(seats_[seat].seconds, lanes_[lane].seconds);
+    std::swap(seats_[seat].collected, lanes_[lane].collected);
   };
   LowestFailure failure;
   for (std::size_t first = 0; first < order.size(); first += size) {

@@ -41,7 +41,7 @@ double Norm(std::span<const float> values) {
 core::ExactSum& SumOf(Worker& worker,
                       const std::string& name,
                       std::size_t size) {
-  return worker.sums.try_emplace(name, size).first->second;
+  return worker.collected.sums.try_emplace(name, size).first->second;
 }
 
 // Deltas are added in groups, because the sums of a model that does not fit
@@ -57,25 +57,26 @@ std::size_t GroupSize(std::size_t dimension) {
 
 // Adds the deltas that wait.
 void AddWaiting(Worker& worker, std::size_t dimension) {
-  const std::size_t count = worker.waiting_weights.size();
+  const std::size_t count = worker.collected.waiting_weights.size();
   if (count == 0) return;
   std::vector<std::span<const float>> rows;
   for (std::size_t i = 0; i < count; ++i) {
-    rows.emplace_back(worker.waiting_deltas[i]);
+    rows.emplace_back(worker.collected.waiting_deltas[i]);
   }
-  SumOf(worker, kDeltas, dimension).AddRows(worker.waiting_weights, rows);
-  worker.waiting_weights.clear();
+  SumOf(worker, kDeltas, dimension)
+      .AddRows(worker.collected.waiting_weights, rows);
+  worker.collected.waiting_weights.clear();
 }
 
 // Takes the delta of the worker's update, to be added at once or later.
 void TakeDelta(Worker& worker, double weight) {
   const std::size_t dimension = worker.update.delta.size();
-  const std::size_t place = worker.waiting_weights.size();
-  if (worker.waiting_deltas.size() == place) {
-    worker.waiting_deltas.emplace_back();
+  const std::size_t place = worker.collected.waiting_weights.size();
+  if (worker.collected.waiting_deltas.size() == place) {
+    worker.collected.waiting_deltas.emplace_back();
   }
-  worker.waiting_deltas[place].swap(worker.update.delta);
-  worker.waiting_weights.push_back(weight);
+  worker.collected.waiting_deltas[place].swap(worker.update.delta);
+  worker.collected.waiting_weights.push_back(weight);
   if (place + 1 == GroupSize(dimension)) AddWaiting(worker, dimension);
 }
 
@@ -87,8 +88,8 @@ std::vector<double> Collect(Workers& workers,
   constexpr std::size_t kPart = 16384;
   std::vector<core::ExactSum*> sums;
   for (Worker& worker : workers.all()) {
-    const auto found = worker.sums.find(name);
-    if (found != worker.sums.end()) sums.push_back(&found->second);
+    const auto found = worker.collected.sums.find(name);
+    if (found != worker.collected.sums.end()) sums.push_back(&found->second);
   }
   std::vector<double> result(size);
   const auto take = [&](std::size_t part) {
@@ -252,7 +253,7 @@ void SyncRound::Train(const GlobalModel& model,
     return steps[static_cast<std::size_t>(left)] >
            steps[static_cast<std::size_t>(right)];
   });
-  for (Worker& worker : workers_.all()) worker.seconds = {};
+  for (Worker& worker : workers_.all()) worker.collected.seconds = {};
   Stopwatch watch;
   workers_.Train(order, [&](Worker& worker, std::int64_t task) {
     const auto slot = static_cast<std::size_t>(task);
@@ -273,10 +274,10 @@ void SyncRound::Train(const GlobalModel& model,
   AddAllWaiting();
   report->num_workers = workers_.count();
   for (const Worker& worker : workers_.all()) {
-    report->worker_seconds.batches += worker.seconds.batches;
-    report->worker_seconds.steps += worker.seconds.steps;
-    report->worker_seconds.hand_off += worker.seconds.hand_off;
-    report->worker_seconds.exact_sum += worker.seconds.exact_sum;
+    report->worker_seconds.batches += worker.collected.seconds.batches;
+    report->worker_seconds.steps += worker.collected.seconds.steps;
+    report->worker_seconds.hand_off += worker.collected.seconds.hand_off;
+    report->worker_seconds.exact_sum += worker.collected.seconds.exact_sum;
   }
   if (world_.execution.stacked) {
     // What is not the clients' own is the stack's.
@@ -310,7 +311,7 @@ void SyncRound::AddAllWaiting() {
   std::vector<std::int64_t> some;
   std::vector<Worker>& all = workers_.all();
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!all[i].waiting_weights.empty()) {
+    if (!all[i].collected.waiting_weights.empty()) {
       some.push_back(static_cast<std::int64_t>(i));
     }
   }
@@ -319,7 +320,7 @@ void SyncRound::AddAllWaiting() {
     Stopwatch watch;
     Worker& worker = all[static_cast<std::size_t>(index)];
     AddWaiting(worker, sent_.size());
-    worker.seconds.exact_sum += watch.Lap();
+    worker.collected.seconds.exact_sum += watch.Lap();
   });
 }
 
@@ -373,9 +374,9 @@ void SyncRound::TrainOne(Worker& worker,
   record.delta_norm = Norm(update.delta);
   Admit(worker, &record);
   const client::TurnSeconds& turn = worker.problem->seconds();
-  worker.seconds.batches += turn.batches;
-  worker.seconds.steps += turn.steps;
-  worker.seconds.hand_off +=
+  worker.collected.seconds.batches += turn.batches;
+  worker.collected.seconds.steps += turn.steps;
+  worker.collected.seconds.hand_off +=
       watch.Lap() - turn.batches - turn.steps - turn.parked;
   if (!record.rejected.empty()) return;
 
@@ -395,7 +396,7 @@ void SyncRound::TrainOne(Worker& worker,
     SumOf(worker, kBuffers, sent_buffers_.size())
         .Add(weight, problem.buffers());
   }
-  worker.seconds.exact_sum += watch.Lap();
+  worker.collected.seconds.exact_sum += watch.Lap();
   if (local_buffers) {
     store_.Write(kBuffers, record.client, problem.buffers());
   }
@@ -403,7 +404,7 @@ void SyncRound::TrainOne(Worker& worker,
   for (const auto& [name, values] : update.state) {
     store_.Write(name, record.client, values);
   }
-  worker.seconds.hand_off += watch.Lap();
+  worker.collected.seconds.hand_off += watch.Lap();
 }
 
 void SyncRound::Admit(Worker& worker, ClientRecord* record) const {

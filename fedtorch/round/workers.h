@@ -24,6 +24,17 @@ struct WorkerSeconds {
   double exact_sum = 0.0;  ///< adding or storing admitted updates
 };
 
+/// Holds what a worker adds up over its clients.
+struct Collected {
+  /// Sums by name: "" = deltas, "buffers", extras of the method.
+  std::map<std::string, core::ExactSum> sums;
+  /// Admitted deltas that wait to be added together, as many as there are
+  /// weights; further vectors are memory to use again.
+  std::vector<std::vector<float>> waiting_deltas;
+  std::vector<double> waiting_weights;
+  WorkerSeconds seconds;  ///< of the round at hand
+};
+
 /// Holds what one worker reuses for every client it serves.
 struct Worker {
   std::unique_ptr<engine::Session> session;
@@ -32,13 +43,7 @@ struct Worker {
   std::unique_ptr<client::BatchReader> test_reader;  ///< null without test set
   client::Update<float> update;
   std::map<std::string, std::vector<float>> state;
-  /// Sums of this worker's clients: "" = deltas, "buffers", extras by name.
-  std::map<std::string, core::ExactSum> sums;
-  /// Admitted deltas that wait to be added together, as many as there are
-  /// weights; further vectors are memory to use again.
-  std::vector<std::vector<float>> waiting_deltas;
-  std::vector<double> waiting_weights;
-  WorkerSeconds seconds;  ///< of the round at hand
+  Collected collected;
 };
 
 /// Returns the workers to start: `runtime.threads`, or one a core.

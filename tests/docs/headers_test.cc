@@ -63,6 +63,9 @@ TEST(Headers, EachSaysWhatItsDeclarationsAreFor) {
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(Root() / "fedtorch")) {
     if (entry.path().extension() != ".h") continue;
+    // Read once for every instruction set, so it has no #pragma once; it is
+    // part of the sources.
+    if (entry.path().stem().string().ends_with("-inl")) continue;
     ++headers;
     const auto path = std::filesystem::relative(entry.path(), Root());
     EXPECT_THAT(HeaderProblems(ReadText(path)), IsEmpty()) << path;
