@@ -27,8 +27,8 @@ class LstmStage final : public Stage<Real> {
     size_ = (in_ + hidden_ + 1) * 4 * hidden_;
   }
 
-  void Reserve(std::size_t batch) override {
-    Stage<Real>::Reserve(batch);
+  void Reserve(std::size_t batch, std::size_t part) override {
+    Stage<Real>::Reserve(batch, part);
     gates_.Reserve(positions_ * batch * 4 * hidden_);
     cells_.Reserve(positions_ * batch * hidden_);
     cell_gradient_.Reserve(batch * hidden_);
@@ -104,7 +104,7 @@ class LstmStage final : public Stage<Real> {
                                       .w = pass.parameters + input_weight_,
                                       .dx = this->before_->gradient().data(),
                                       .dx_stride = in_});
-    PassRectifier(*this->before_, pass.batch);
+    PassRectifier(*this->before_, pass);
   }
 
   void CollectGradient(const Pass<Real>& pass) override {

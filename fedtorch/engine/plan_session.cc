@@ -21,6 +21,9 @@ std::size_t Size(std::int64_t value) { return static_cast<std::size_t>(value); }
 constexpr std::size_t kPassValues = std::size_t{1} << 18;
 constexpr std::size_t kSmallestPass = 16;
 constexpr std::size_t kLargestPass = 512;
+// Values that the samples passing together through the image stages may have,
+// outputs and gradients: half of a second-level cache of 1 MiB.
+constexpr std::size_t kPartValues = std::size_t{1} << 17;
 
 template <class Real>
 class PlanSession final : public BasicSession<Real> {
@@ -57,6 +60,14 @@ class PlanSession final : public BasicSession<Real> {
       passes_on_.push_back(trained);
       trained = trained || stage->has_parameters();
     }
+    // The leading stages that go sample by sample, the input not counted.
+    std::size_t part_values = 0;
+    while (images_ + 1 < stages_.size() && stages_[images_ + 1]->by_sample()) {
+      ++images_;
+      part_values += 2 * stages_[images_]->output().per_sample();
+    }
+    part_ = std::max<std::size_t>(
+        1, kPartValues / std::max<std::size_t>(part_values, 1));
     pass_size_ = std::clamp(kPassValues / std::max<std::size_t>(values, 1),
                             kSmallestPass,
                             kLargestPass);
@@ -82,8 +93,8 @@ class PlanSession final : public BasicSession<Real> {
         Loss(batch, by_example ? 1.0 : 1.0 / count) / (by_example ? count : 1);
     Backward(pass);
     if (by_example) ClipExamples(pass, rule.max_example_norm);
+    Collect(pass);
     double clip = 1.0;
-    for (auto& stage : stages_) stage->CollectGradient(pass);
     if (rule.max_gradient_norm > 0.0) {
       double squares = 0.0;
       for (auto& stage : stages_) squares += stage->SquaredNorm(pass);
@@ -105,8 +116,8 @@ class PlanSession final : public BasicSession<Real> {
       const auto pass = Begin(part, nullptr);
       loss += Loss(part, 1.0 / static_cast<double>(batch.size));
       Backward(pass);
+      Collect(pass);
       for (auto& stage : stages_) {
-        stage->CollectGradient(pass);
         stage->Move(pass, {.update = {}, .scale = scale}, out.data());
       }
     });
@@ -182,12 +193,34 @@ class PlanSession final : public BasicSession<Real> {
               .dropout = dropout,
               .tokens = batch.tokens};
     if (pass.batch > reserved_) {
-      for (auto& stage : stages_) stage->Reserve(pass.batch);
+      for (std::size_t i = 0; i < stages_.size(); ++i) {
+        // The last of the image stages gets its gradient for all samples.
+        const bool by_part = i > 0 && i < images_;
+        stages_[i]->Reserve(pass.batch,
+                            by_part ? std::min(part_, pass.batch) : pass.batch);
+      }
       reserved_ = pass.batch;
     }
     static_cast<plan::Input<Real>&>(*stages_.front()).Load(batch);
-    for (auto& stage : stages_) stage->Forward(pass);
+    ForEachPart(pass, [&](const Pass& part) {
+      for (std::size_t i = 1; i <= images_; ++i) stages_[i]->Forward(part);
+    });
+    for (std::size_t i = images_ + 1; i < stages_.size(); ++i) {
+      stages_[i]->Forward(pass);
+    }
     return pass;
+  }
+
+  // Calls work(part) for parts of a pass that fit the cache.
+  template <class Work>
+  void ForEachPart(const Pass& pass, const Work& work) {
+    if (images_ == 0) return;
+    for (std::size_t first = 0; first < pass.batch; first += part_) {
+      Pass part = pass;
+      part.first = first;
+      part.batch = std::min(part_, pass.batch - first);
+      work(part);
+    }
   }
 
   // Targets in the order of the fields.
@@ -215,20 +248,44 @@ class PlanSession final : public BasicSession<Real> {
                                            targets_.data(),
                                            static_cast<Real>(each),
                                            last.gradient().data());
-    plan::PassRectifier(last, Size(batch.size));
+    plan::PassRectifier(last, Pass{.batch = Size(batch.size)});
     return loss;
   }
 
+  // Goes back to the image stages; those are gone through part by part, by
+  // whoever needs their gradients.
   void Backward(const Pass& pass) {
-    for (std::size_t i = stages_.size(); i-- > 0;) {
+    for (std::size_t i = stages_.size() - 1; i > images_; --i) {
       stages_[i]->BeginBackward(pass);
       if (passes_on_[i]) stages_[i]->Backward(pass);
     }
   }
 
+  // Gathers the gradients that are not computed on the way into the weights.
+  void Collect(const Pass& pass) {
+    for (std::size_t i = images_ + 1; i < stages_.size(); ++i) {
+      stages_[i]->CollectGradient(pass);
+    }
+    ForEachPart(pass, [&](const Pass& part) {
+      for (std::size_t i = images_; i > 0; --i) {
+        stages_[i]->CollectGradient(part);
+        if (passes_on_[i]) stages_[i]->Backward(part);
+      }
+    });
+  }
+
   void ExampleNorms(const Pass& pass, std::span<double> norms) {
     std::fill(norms.begin(), norms.end(), 0.0);
-    for (auto& stage : stages_) stage->AddExampleNorms(pass, norms);
+    for (std::size_t i = images_ + 1; i < stages_.size(); ++i) {
+      stages_[i]->AddExampleNorms(pass, norms);
+    }
+    ForEachPart(pass, [&](const Pass& part) {
+      for (std::size_t i = images_; i > 0; --i) {
+        stages_[i]->AddExampleNorms(part,
+                                    norms.subspan(part.first, part.batch));
+        if (passes_on_[i]) stages_[i]->Backward(part);
+      }
+    });
     for (double& norm : norms) norm = std::sqrt(norm);
   }
 
@@ -243,7 +300,11 @@ class PlanSession final : public BasicSession<Real> {
       factors[i] = static_cast<Real>(ClipFactor(norms[i], max) /
                                      static_cast<double>(pass.batch));
     }
-    for (auto& stage : stages_) stage->ScaleExamples(pass, factors);
+    // The image stages before the last get what the last passes on.
+    for (std::size_t i = std::max<std::size_t>(images_, 1); i < stages_.size();
+         ++i) {
+      stages_[i]->ScaleExamples(pass, factors);
+    }
   }
 
   plan::Change<Real> ChangeOf(const StepRule<Real>& rule, double clip) {
@@ -298,6 +359,8 @@ class PlanSession final : public BasicSession<Real> {
   const std::size_t size_;
   std::vector<std::unique_ptr<plan::Stage<Real>>> stages_;
   std::vector<bool> passes_on_;  // whether a stage has to run Backward
+  std::size_t images_ = 0;       // stages 1 to here go part by part
+  std::size_t part_ = 1;         // samples of a part
   std::size_t pass_size_ = 0;
   std::size_t reserved_ = 0;
   std::size_t shift_ = 0;

@@ -55,11 +55,6 @@ class Field {
   std::size_t per_sample() const { return height_ * width_ * channels_; }
   /// Rows of `channels()` values that a batch has.
   std::size_t rows(std::size_t batch) const { return batch * height_ * width_; }
-  kernel::Extent extent(std::size_t batch) const {
-    // Without a border or order of its own, a batch is one matrix.
-    if (padding_ == 0) return {.images = 1, .lines = 1, .rows = rows(batch)};
-    return {.images = batch, .lines = height_, .rows = width_};
-  }
   /// Values from one sample to the next; not for sequences.
   std::size_t stride() const {
     return (height_ + 2 * padding_) * (width_ + 2 * padding_) * channels_;
@@ -74,12 +69,6 @@ class Field {
   }
   /// The first value of the border.
   Real* border() { return borrowed_ != nullptr ? borrowed_ : values_.data(); }
-  kernel::Rows<Real> view() {
-    return {data(), channels_, line_stride(), stride()};
-  }
-  kernel::Rows<const Real> const_view() {
-    return {data(), channels_, line_stride(), stride()};
-  }
 
  private:
   std::size_t height_ = 1;
@@ -91,10 +80,12 @@ class Field {
   core::AlignedBuffer<Real> values_;
 };
 
-/// Carries what one pass works on.
+/// Carries what one pass works on: `batch` samples of a batch from `first` on.
+/// Only stages that go sample by sample see a `first` other than 0.
 template <class Real>
 struct Pass {
   std::size_t batch = 0;
+  std::size_t first = 0;
   bool training = false;
   Real* parameters = nullptr;       ///< [num_parameters]
   core::Stream* dropout = nullptr;  ///< set when training
@@ -125,11 +116,16 @@ class Stage {
         gradient_(output_.WithoutBorder()) {}
   virtual ~Stage() = default;
 
-  /// Makes room for a batch, in every field.
-  virtual void Reserve(std::size_t batch) {
+  /// Makes room for a batch of which the gradient is needed for `part` samples
+  /// at a time.
+  virtual void Reserve(std::size_t batch, std::size_t part) {
     output_.Reserve(batch);
-    gradient_.Reserve(batch);
+    gradient_.Reserve(part);
+    holds_part_ = part < batch;
   }
+  /// Whether it treats samples one by one, so that a few of them can pass
+  /// through several such stages while they are in cache.
+  virtual bool by_sample() const { return false; }
   virtual void Forward(const Pass<Real>& pass) = 0;
   /// Called before Backward, and also where that is spared.
   virtual void BeginBackward(const Pass<Real>&) {}
@@ -139,15 +135,17 @@ class Stage {
   virtual void Backward(const Pass<Real>& pass) = 0;
 
   virtual bool has_parameters() const { return false; }
-  /// Called once a pass, after all Backward: prepares gradients that are not
-  /// computed on the way into the weights.
+  /// Prepares gradients that are not computed on the way into the weights:
+  /// called once a pass, after Backward, and adds to what parts of the same
+  /// batch left.
   virtual void CollectGradient(const Pass<Real>&) {}
   /// Adds the squared norm of every sample's own gradient, of its own loss.
   virtual void AddExampleNorms(const Pass<Real>&, std::span<double>) {}
   /// Returns the squared norm of the batch's gradient. After CollectGradient.
   virtual double SquaredNorm(const Pass<Real>&) { return 0.0; }
   /// Multiplies each sample's share of the gradient; before CollectGradient.
-  virtual void ScaleExamples(const Pass<Real>&, std::span<const Real>) {}
+  virtual void ScaleExamples(const Pass<Real>& pass,
+                             std::span<const Real> factors);
   /// Moves the stage's parameters in `target` [num_parameters]: the weights
   /// for a step, a sum of gradients otherwise. Uses up the gradient.
   virtual void Move(const Pass<Real>&, const Change<Real>&, Real* /*target*/) {}
@@ -155,6 +153,13 @@ class Stage {
   /// What the next stage reads, and where it leaves the gradient of it.
   Field<Real>& output() { return output_; }
   Field<Real>& gradient() { return gradient_; }
+  /// The same for the samples of a pass.
+  kernel::Rows<Real> Output(const Pass<Real>& pass) {
+    return View(output_, output_.data(), pass.first);
+  }
+  kernel::Rows<Real> Gradient(const Pass<Real>& pass) {
+    return View(gradient_, gradient_.data(), holds_part_ ? 0 : pass.first);
+  }
   /// Slope of the activation fused into this stage: the gradient passes times
   /// `slope()` where the output is positive, if `rectified()`.
   bool rectified() const { return rectified_; }
@@ -166,12 +171,24 @@ class Stage {
   Field<Real> gradient_;
   bool rectified_ = false;
   Real slope_ = 1;  // 1 / (1 - rate) behind a fused dropout
+
+ private:
+  static kernel::Rows<Real> View(Field<Real>& field,
+                                 Real* data,
+                                 std::size_t first) {
+    return {data + first * field.stride(),
+            field.channels(),
+            field.line_stride(),
+            field.stride()};
+  }
+
+  bool holds_part_ = false;  // the gradient, of the part at hand
 };
 
 /// Multiplies a stage's gradient by the slope of its fused activation, where
 /// the kernel that wrote the gradient could not.
 template <class Real>
-void PassRectifier(Stage<Real>& stage, std::size_t batch);
+void PassRectifier(Stage<Real>& stage, const Pass<Real>& pass);
 
 /// Draws one dropout mask: 0 with probability `rate`, else 1 / (1 - rate).
 template <class Real>

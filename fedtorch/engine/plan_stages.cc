@@ -20,22 +20,27 @@ using model::TensorEntry;
 
 std::size_t Size(std::int64_t value) { return static_cast<std::size_t>(value); }
 
-// Calls body(a's values, b's values, count) for runs of samples that lie in
-// one piece in both fields.
+template <class Real>
+kernel::Rows<const Real> Const(const kernel::Rows<Real>& rows) {
+  return {rows.data, rows.row_stride, rows.line_stride, rows.image_stride};
+}
+
+// Calls body(offset in a, offset in b, count) for runs of samples that lie in
+// one piece in both of two fields of one shape.
 template <class Real, class Body>
-void ForEachRun(Field<Real>& a,
-                Field<Real>& b,
+void ForEachRun(const Field<Real>& a,
+                const Field<Real>& b,
                 std::size_t batch,
                 const Body& body) {
   if (a.padding() == 0 && b.padding() == 0) {
-    body(a.data(), b.data(), batch * a.per_sample());
+    body(std::size_t{0}, std::size_t{0}, batch * a.per_sample());
     return;
   }
   const std::size_t count = a.width() * a.channels();
   for (std::size_t i = 0; i < batch; ++i) {
     for (std::size_t line = 0; line < a.height(); ++line) {
-      body(a.data() + i * a.stride() + line * a.line_stride(),
-           b.data() + i * b.stride() + line * b.line_stride(),
+      body(i * a.stride() + line * a.line_stride(),
+           i * b.stride() + line * b.line_stride(),
            count);
     }
   }
@@ -103,32 +108,13 @@ double SquaredNormOfProduct(const Real* x,
   return kernel::Dot(gradient.data(), gradient.data(), gradient.size());
 }
 
-// Multiplies the rows of every sample.
-template <class Real>
-void ScaleSamples(Field<Real>& gradient, std::span<const Real> factors) {
-  const std::size_t batch = factors.size();
-  if (!gradient.sequence()) {
-    for (std::size_t i = 0; i < batch; ++i) {
-      kernel::Scale(factors[i],
-                    gradient.per_sample(),
-                    gradient.data() + i * gradient.per_sample());
-    }
-    return;
-  }
-  for (std::size_t row = 0; row < gradient.rows(batch); ++row) {
-    kernel::Scale(factors[row % batch],
-                  gradient.channels(),
-                  gradient.data() + row * gradient.channels());
-  }
-}
-
 template <class Real>
 class ImageInput final : public Input<Real> {
  public:
   ImageInput(Field<Real> field, bool tokens)
       : Input<Real>(nullptr, std::move(field)), tokens_(tokens) {}
 
-  void Reserve(std::size_t batch) override {
+  void Reserve(std::size_t batch, std::size_t) override {
     if (!Direct()) this->output_.Reserve(batch);
   }
   void Load(const Batch& batch) override {
@@ -205,8 +191,8 @@ class DenseStage final : public Stage<Real> {
     sums_.Reserve(out_);
   }
 
-  void Reserve(std::size_t batch) override {
-    Stage<Real>::Reserve(batch);
+  void Reserve(std::size_t batch, std::size_t part) override {
+    Stage<Real>::Reserve(batch, part);
     if (dropout_ > 0.0) mask_.Reserve(batch * this->output_.per_sample());
   }
   bool has_parameters() const override { return true; }
@@ -272,10 +258,6 @@ class DenseStage final : public Stage<Real> {
                                 has_bias_,
                                 scratch_);
   }
-  void ScaleExamples(const Pass<Real>&,
-                     std::span<const Real> factors) override {
-    ScaleSamples(this->gradient_, factors);
-  }
 
   void Move(const Pass<Real>& pass,
             const Change<Real>& change,
@@ -340,73 +322,73 @@ class ConvolutionStage final : public Stage<Real> {
     sums_.Reserve(size() + out_);
   }
 
+  void Reserve(std::size_t batch, std::size_t part) override {
+    Stage<Real>::Reserve(batch, part);
+    if (padded_.padding() > 0) padded_.Reserve(part);
+  }
   bool has_parameters() const override { return true; }
+  bool by_sample() const override { return true; }
 
   void Forward(const Pass<Real>& pass) override {
     kernel::Multiply(kernel::ForwardProduct<Real>{
         .extent = Outputs(pass.batch),
-        .x = X(),
+        .x = X(pass),
         .segments = kernel_,
         .segment_stride = this->before_->output().line_stride(),
         .depth = kernel_ * in_,
         .w = pass.parameters + weight_,
         .columns = out_,
         .bias = has_bias_ ? pass.parameters + bias_ : nullptr,
-        .y = this->output_.view(),
+        .y = this->Output(pass),
         .relu = this->rectified_});
   }
 
   // A convolution of the gradient, with a border, by the weights turned round.
   void Backward(const Pass<Real>& pass) override {
     Stage<Real>& before = *this->before_;
-    padded_.Reserve(pass.batch);
-    ForEachRun(this->gradient_,
-               padded_,
-               pass.batch,
-               [](const Real* from, Real* to, std::size_t count) {
-                 std::copy_n(from, count, to);
-               });
-    const Real* weights = pass.parameters + weight_;
-    const std::size_t taps = kernel_ * kernel_;
-    for (std::size_t tap = 0; tap < taps; ++tap) {
-      const Real* from = weights + tap * in_ * out_;
-      Real* to = turned_.data() + (taps - 1 - tap) * in_ * out_;
-      for (std::size_t o = 0; o < out_; ++o) {
-        for (std::size_t i = 0; i < in_; ++i) {
-          to[o * in_ + i] = from[i * out_ + o];
-        }
-      }
+    kernel::Rows<const Real> d = Const(this->Gradient(pass));
+    if (padded_.padding() > 0) {
+      ForEachRun(this->gradient_,
+                 padded_,
+                 pass.batch,
+                 [&](std::size_t from, std::size_t to, std::size_t count) {
+                   std::copy_n(d.data + from, count, padded_.data() + to);
+                 });
+      d = {padded_.border(), out_, padded_.line_stride(), padded_.stride()};
     }
+    if (pass.first == 0) TurnWeights(pass.parameters + weight_);
     Field<Real>& dx = before.gradient();
-    kernel::Multiply(kernel::ForwardProduct<Real>{
-        .extent = {.images = pass.batch,
-                   .lines = dx.height(),
-                   .rows = dx.width()},
-        .x = {padded_.border(), out_, padded_.line_stride(), padded_.stride()},
-        .segments = kernel_,
-        .segment_stride = padded_.line_stride(),
-        .depth = kernel_ * out_,
-        .w = turned_.data(),
-        .columns = in_,
-        .y = dx.view()});
-    PassRectifier(before, pass.batch);
+    kernel::Multiply(
+        kernel::ForwardProduct<Real>{.extent = {.images = pass.batch,
+                                                .lines = dx.height(),
+                                                .rows = dx.width()},
+                                     .x = d,
+                                     .segments = kernel_,
+                                     .segment_stride = d.line_stride,
+                                     .depth = kernel_ * out_,
+                                     .w = turned_.data(),
+                                     .columns = in_,
+                                     .y = before.Gradient(pass)});
+    PassRectifier(before, pass);
   }
 
   void CollectGradient(const Pass<Real>& pass) override {
-    Collect(0, pass.batch);
+    if (pass.first == 0) std::fill_n(sums_.data(), size() + out_, Real{0});
+    Add(X(pass), Const(this->Gradient(pass)), pass.batch);
   }
   void AddExampleNorms(const Pass<Real>& pass,
                        std::span<double> norms) override {
+    kernel::Rows<const Real> x = X(pass);
+    kernel::Rows<const Real> d = Const(this->Gradient(pass));
     for (std::size_t i = 0; i < pass.batch; ++i) {
-      Collect(i, 1);
+      std::fill_n(sums_.data(), size() + out_, Real{0});
+      Add(x, d, 1);
       norms[i] += Norm();
+      x.data += x.image_stride;
+      d.data += d.image_stride;
     }
   }
   double SquaredNorm(const Pass<Real>&) override { return Norm(); }
-  void ScaleExamples(const Pass<Real>&,
-                     std::span<const Real> factors) override {
-    ScaleSamples(this->gradient_, factors);
-  }
 
   void Move(const Pass<Real>&,
             const Change<Real>& change,
@@ -426,16 +408,29 @@ class ConvolutionStage final : public Stage<Real> {
             .lines = this->output_.height(),
             .rows = this->output_.width()};
   }
-  kernel::Rows<const Real> X() {
+  kernel::Rows<const Real> X(const Pass<Real>& pass) {
     Field<Real>& x = this->before_->output();
-    return {x.border(), in_, x.line_stride(), x.stride()};
+    return {
+        x.border() + pass.first * x.stride(), in_, x.line_stride(), x.stride()};
   }
-  void Collect(std::size_t first, std::size_t images) {
-    std::fill_n(sums_.data(), size() + out_, Real{0});
-    kernel::Rows<const Real> x = X();
-    x.data += first * x.image_stride;
-    kernel::Rows<const Real> d = this->gradient_.const_view();
-    d.data += first * d.image_stride;
+  // The weights as the data gradient wants them: taps from last to first, and
+  // [out, in] for [in, out].
+  void TurnWeights(const Real* weights) {
+    const std::size_t taps = kernel_ * kernel_;
+    for (std::size_t tap = 0; tap < taps; ++tap) {
+      const Real* from = weights + tap * in_ * out_;
+      Real* to = turned_.data() + (taps - 1 - tap) * in_ * out_;
+      for (std::size_t o = 0; o < out_; ++o) {
+        for (std::size_t i = 0; i < in_; ++i) {
+          to[o * in_ + i] = from[i * out_ + o];
+        }
+      }
+    }
+  }
+  // Adds the gradient of `images` samples.
+  void Add(const kernel::Rows<const Real>& x,
+           const kernel::Rows<const Real>& d,
+           std::size_t images) {
     kernel::Multiply(
         kernel::UpdateProduct<Real>{.extent = Outputs(images),
                                     .x = x,
@@ -477,36 +472,42 @@ class PoolStage final : public Stage<Real> {
              .padding = Size(layer.padding)};
   }
 
-  void Reserve(std::size_t batch) override {
-    Stage<Real>::Reserve(batch);
+  bool by_sample() const override { return true; }
+  void Reserve(std::size_t batch, std::size_t part) override {
+    Stage<Real>::Reserve(batch, part);
     if (largest_) winner_.Reserve(batch * this->output_.per_sample());
   }
   void Forward(const Pass<Real>& pass) override {
     pool_.images = pass.batch;
-    const auto x = this->before_->output().const_view();
+    const auto x = Const(this->before_->Output(pass));
     if (largest_) {
-      kernel::MaxPoolForward(pool_, x, this->output_.view(), winner_.data());
+      kernel::MaxPoolForward(pool_, x, this->Output(pass), Winner(pass));
     } else {
-      kernel::AveragePoolForward(pool_, x, this->output_.view());
+      kernel::AveragePoolForward(pool_, x, this->Output(pass));
     }
   }
   void Backward(const Pass<Real>& pass) override {
     Stage<Real>& before = *this->before_;
-    const auto dy = this->gradient_.const_view();
-    const auto dx = before.gradient().view();
+    pool_.images = pass.batch;
+    const auto dy = Const(this->Gradient(pass));
+    const auto dx = before.Gradient(pass);
     if (!largest_) {
       kernel::AveragePoolBackward(pool_, dy, dx);
-      PassRectifier(before, pass.batch);
+      PassRectifier(before, pass);
       return;
     }
     // A pooled value is positive exactly where its winner is.
     const bool together = before.rectified() && before.slope() == Real{1};
     kernel::MaxPoolBackward(
-        pool_, winner_.data(), this->output_.const_view(), dy, together, dx);
-    if (!together) PassRectifier(before, pass.batch);
+        pool_, Winner(pass), Const(this->Output(pass)), dy, together, dx);
+    if (!together) PassRectifier(before, pass);
   }
 
  private:
+  Real* Winner(const Pass<Real>& pass) {
+    return winner_.data() + pass.first * this->output_.per_sample();
+  }
+
   const bool largest_;
   kernel::Pool<Real> pool_;
   core::AlignedBuffer<Real> winner_;
@@ -520,25 +521,30 @@ class ActivationStage final : public Stage<Real> {
                   kernel::Activation function)
       : Stage<Real>(before, std::move(output)), function_(function) {}
 
+  bool by_sample() const override { return !this->output_.sequence(); }
+
   void Forward(const Pass<Real>& pass) override {
+    const Real* x = this->before_->Output(pass).data;
+    Real* y = this->Output(pass).data;
     ForEachRun(this->before_->output(),
                this->output_,
                pass.batch,
-               [&](const Real* x, Real* y, std::size_t count) {
-                 kernel::Activate(function_, count, x, y);
+               [&](std::size_t from, std::size_t to, std::size_t count) {
+                 kernel::Activate(function_, count, x + from, y + to);
                });
   }
   void Backward(const Pass<Real>& pass) override {
-    Real* dx = this->before_->gradient().data();
-    ForEachRun(
-        this->output_,
-        this->gradient_,
-        pass.batch,
-        [&](const Real* y, const Real* dy, std::size_t count) {
-          kernel::ActivateBackward(
-              function_, count, y, dy, dx + (dy - this->gradient_.data()));
-        });
-    PassRectifier(*this->before_, pass.batch);
+    const Real* y = this->Output(pass).data;
+    const Real* dy = this->Gradient(pass).data;
+    Real* dx = this->before_->Gradient(pass).data;
+    ForEachRun(this->output_,
+               this->gradient_,
+               pass.batch,
+               [&](std::size_t out, std::size_t at, std::size_t count) {
+                 kernel::ActivateBackward(
+                     function_, count, y + out, dy + at, dx + at);
+               });
+    PassRectifier(*this->before_, pass);
   }
 
  private:
@@ -551,8 +557,8 @@ class DropoutStage final : public Stage<Real> {
   DropoutStage(Stage<Real>* before, Field<Real> output, double rate)
       : Stage<Real>(before, std::move(output)), rate_(rate) {}
 
-  void Reserve(std::size_t batch) override {
-    Stage<Real>::Reserve(batch);
+  void Reserve(std::size_t batch, std::size_t part) override {
+    Stage<Real>::Reserve(batch, part);
     mask_.Reserve(batch * this->output_.per_sample());
   }
   void Forward(const Pass<Real>& pass) override {
@@ -573,13 +579,16 @@ class DropoutStage final : public Stage<Real> {
     } else {
       DrawMask(rate_, *pass.dropout, mask);
     }
+    const Real* x = this->before_->output().data();
+    Real* y = this->output_.data();
     std::size_t at = 0;
     ForEachRun(this->before_->output(),
                this->output_,
                pass.batch,
-               [&](const Real* x, Real* y, std::size_t run) {
-                 for (std::size_t i = 0; i < run; ++i)
-                   y[i] = x[i] * mask[at + i];
+               [&](std::size_t from, std::size_t to, std::size_t run) {
+                 for (std::size_t i = 0; i < run; ++i) {
+                   y[to + i] = x[from + i] * mask[at + i];
+                 }
                  at += run;
                });
   }
@@ -589,7 +598,7 @@ class DropoutStage final : public Stage<Real> {
     const Real* mask = mask_.data();
     Real* dx = this->before_->gradient().data();
     for (std::size_t i = 0; i < count; ++i) dx[i] = dy[i] * mask[i];
-    PassRectifier(*this->before_, pass.batch);
+    PassRectifier(*this->before_, pass);
   }
 
  private:
@@ -632,10 +641,6 @@ class EmbeddingStage final : public Stage<Real> {
   double SquaredNorm(const Pass<Real>& pass) override {
     Sum(pass);
     return kernel::Dot(sums_.data(), sums_.data(), size_);
-  }
-  void ScaleExamples(const Pass<Real>&,
-                     std::span<const Real> factors) override {
-    ScaleSamples(this->gradient_, factors);
   }
   void Move(const Pass<Real>& pass,
             const Change<Real>& change,
@@ -700,7 +705,7 @@ class LastPositionStage final : public Stage<Real> {
     Real* dx = this->before_->gradient().data();
     std::fill_n(dx, Skipped(pass.batch), Real{0});
     std::copy_n(this->gradient_.data(), count, dx + Skipped(pass.batch));
-    PassRectifier(*this->before_, pass.batch);
+    PassRectifier(*this->before_, pass);
   }
 
  private:
@@ -743,19 +748,38 @@ Field<Real> FieldOf(const model::Network& network, std::size_t index) {
 }  // namespace
 
 template <class Real>
-void PassRectifier(Stage<Real>& stage, std::size_t batch) {
+void Stage<Real>::ScaleExamples(const Pass<Real>& pass,
+                                std::span<const Real> factors) {
+  Field<Real>& gradient = gradient_;
+  if (!gradient.sequence()) {
+    for (std::size_t i = 0; i < pass.batch; ++i) {
+      kernel::Scale(factors[i],
+                    gradient.per_sample(),
+                    gradient.data() + i * gradient.per_sample());
+    }
+    return;
+  }
+  for (std::size_t row = 0; row < gradient.rows(pass.batch); ++row) {
+    kernel::Scale(factors[row % pass.batch],
+                  gradient.channels(),
+                  gradient.data() + row * gradient.channels());
+  }
+}
+
+template <class Real>
+void PassRectifier(Stage<Real>& stage, const Pass<Real>& pass) {
   if (!stage.rectified()) return;
-  Field<Real>& gradient = stage.gradient();
+  const Real* y = stage.Output(pass).data;
+  Real* d = stage.Gradient(pass).data;
   ForEachRun(stage.output(),
-             gradient,
-             batch,
-             [](const Real* y, Real* d, std::size_t count) {
+             stage.gradient(),
+             pass.batch,
+             [&](std::size_t out, std::size_t at, std::size_t count) {
                kernel::ActivateBackward(
-                   kernel::Activation::kRelu, count, y, d, d);
+                   kernel::Activation::kRelu, count, y + out, d + at, d + at);
              });
   if (stage.slope() != Real{1}) {
-    kernel::Scale(
-        stage.slope(), batch * gradient.per_sample(), gradient.data());
+    kernel::Scale(stage.slope(), pass.batch * stage.gradient().per_sample(), d);
   }
 }
 
@@ -879,10 +903,12 @@ std::vector<std::unique_ptr<Stage<Real>>> Lower(const model::Network& network) {
   return stages;
 }
 
-#define FEDTORCH_PLAN(Real)                                       \
-  template void PassRectifier(Stage<Real>&, std::size_t);         \
-  template void DrawMask(double, core::Stream&, std::span<Real>); \
-  template std::vector<std::unique_ptr<Stage<Real>>> Lower(       \
+#define FEDTORCH_PLAN(Real)                                        \
+  template void Stage<Real>::ScaleExamples(const Pass<Real>&,      \
+                                           std::span<const Real>); \
+  template void PassRectifier(Stage<Real>&, const Pass<Real>&);    \
+  template void DrawMask(double, core::Stream&, std::span<Real>);  \
+  template std::vector<std::unique_ptr<Stage<Real>>> Lower(        \
       const model::Network&);
 FEDTORCH_PLAN(float)
 FEDTORCH_PLAN(double)

@@ -415,7 +415,12 @@ HWY_INLINE void UpdateByTiles(const UpdateProduct<Real>& p, Real* w) {
   const std::size_t lines = extent.lines;
   // Rows that a tile sums before it goes on to the next: what they touch of x
   // and d stays in cache for all tiles.
-  constexpr std::size_t kRowBlock = 256;
+  constexpr std::size_t kRowBlock = 128;
+  // Rows of d that lie far apart would fall on few sets of the first cache, so
+  // a panel of them is packed if enough tiles use it.
+  constexpr std::size_t kPanel = kWidestTile * kLanes<Real>;
+  alignas(64) Real packed[kRowBlock * kPanel];
+  const bool pack = lines == 1 && p.depth >= 32 && p.d.row_stride >= 2 * kPanel;
   const std::size_t block =
       lines == 1 ? kRowBlock
                  : std::max<std::size_t>(1, kRowBlock / extent.rows);
@@ -431,6 +436,17 @@ HWY_INLINE void UpdateByTiles(const UpdateProduct<Real>& p, Real* w) {
           p.columns,
           [&]<std::size_t kVectors, bool kPartial>(std::size_t column,
                                                    std::size_t width) {
+            const Real* b = d + column;
+            std::size_t b_inner = p.d.row_stride;
+            if (pack) {
+              for (std::size_t row = 0; row < number; ++row) {
+                const Real* from = b + row * b_inner;
+                Real* to = packed + row * kPanel;
+                std::copy_n(from, (kVectors - 1) * kLanes<Real> + width, to);
+              }
+              b = packed;
+              b_inner = kPanel;
+            }
             for (std::size_t segment = 0; segment < p.segments; ++segment) {
               Balanced(
                   p.depth,
@@ -441,9 +457,9 @@ HWY_INLINE void UpdateByTiles(const UpdateProduct<Real>& p, Real* w) {
                         .a_row = 1,
                         .a_outer = p.x.line_stride,
                         .a_inner = p.x.row_stride,
-                        .b = d + column,
+                        .b = b,
                         .b_outer = p.d.line_stride,
-                        .b_inner = p.d.row_stride,
+                        .b_inner = b_inner,
                         .outer = by_row ? 1 : number,
                         .inner = by_row ? number : extent.rows};
                     const Place<Real> place{
