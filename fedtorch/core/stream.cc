@@ -84,42 +84,11 @@ std::uint32_t Stream::Bits32() {
   return buffer_[used_++];
 }
 
-void Stream::Fill(std::span<std::uint32_t> out) {
-  std::size_t i = 0;
-  while (i < out.size() && used_ < 4) out[i++] = buffer_[used_++];
-  // Eight blocks side by side: one alone is a chain of multiplications.
-  constexpr std::size_t kSide = 8;
-  for (; i + 4 * kSide <= out.size(); i += 4 * kSide) {
-    std::uint32_t a[kSide], b[kSide], c[kSide], d[kSide];
-    for (std::size_t j = 0; j < kSide; ++j) {
-      a[j] = static_cast<std::uint32_t>(block_ + j);
-      b[j] = static_cast<std::uint32_t>((block_ + j) >> 32);
-      c[j] = nonce_[0];
-      d[j] = nonce_[1];
-    }
-    std::uint32_t key0 = key_[0];
-    std::uint32_t key1 = key_[1];
-    for (int round = 0; round < kRounds; ++round) {
-      for (std::size_t j = 0; j < kSide; ++j) {
-        const std::uint64_t p0 = kMultiplier0 * a[j];
-        const std::uint64_t p1 = kMultiplier1 * c[j];
-        a[j] = static_cast<std::uint32_t>(p1 >> 32) ^ b[j] ^ key0;
-        c[j] = static_cast<std::uint32_t>(p0 >> 32) ^ d[j] ^ key1;
-        b[j] = static_cast<std::uint32_t>(p1);
-        d[j] = static_cast<std::uint32_t>(p0);
-      }
-      key0 += kWeyl0;
-      key1 += kWeyl1;
-    }
-    for (std::size_t j = 0; j < kSide; ++j) {
-      out[i + 4 * j] = a[j];
-      out[i + 4 * j + 1] = b[j];
-      out[i + 4 * j + 2] = c[j];
-      out[i + 4 * j + 3] = d[j];
-    }
-    block_ += kSide;
-  }
-  for (; i < out.size(); ++i) out[i] = Bits32();
+Stream::Blocks Stream::TakeBlocks(std::size_t count) {
+  FEDTORCH_CHECK(bits_left() == 0, "a block is begun");
+  const Blocks blocks{.key = key_, .nonce = nonce_, .first = block_};
+  block_ += count;
+  return blocks;
 }
 
 std::uint64_t Stream::Bits64() {

@@ -34,8 +34,18 @@ class Stream {
 
   /// Returns 32 uniformly distributed bits.
   std::uint32_t Bits32();
-  /// Fills `out` with what as many calls of Bits32 would return, faster.
-  void Fill(std::span<std::uint32_t> out);
+  /// Names blocks of four draws each, for who computes many at once:
+  /// Philox4x32({first, first >> 32, nonce}, key) and those that follow.
+  struct Blocks {
+    std::array<std::uint32_t, 2> key;
+    std::array<std::uint32_t, 2> nonce;
+    std::uint64_t first = 0;
+  };
+  /// How many calls of Bits32 are left of the block that is begun, 0 to 3.
+  std::size_t bits_left() const { return 4 - used_; }
+  /// Hands out the next `count` blocks, as 4 * count calls of Bits32 would.
+  /// Requires: bits_left() == 0.
+  Blocks TakeBlocks(std::size_t count);
   /// Returns 64 uniformly distributed bits.
   std::uint64_t Bits64();
   /// Draws uniformly from [0, 1) with 53 random bits.

@@ -3,6 +3,7 @@
 #include "fedtorch/engine/plan_stage.h"
 #include "fedtorch/kernel/cells.h"
 #include "fedtorch/kernel/pool.h"
+#include "fedtorch/kernel/random_bits.h"
 #include "fedtorch/kernel/vectors.h"
 
 #include <algorithm>
@@ -785,12 +786,12 @@ void PassRectifier(Stage<Real>& stage, const Pass<Real>& pass) {
 
 template <class Real>
 void DrawMask(double rate, core::Stream& stream, std::span<Real> mask) {
-  const auto threshold = static_cast<std::uint64_t>(rate * 0x1p32);
+  const auto threshold = static_cast<std::uint32_t>(rate * 0x1p32);
   const auto scale = static_cast<Real>(1.0 / (1.0 - rate));
-  std::array<std::uint32_t, 512> bits;
+  alignas(64) std::array<std::uint32_t, 1024> bits;
   for (std::size_t first = 0; first < mask.size(); first += bits.size()) {
     const std::size_t count = std::min(bits.size(), mask.size() - first);
-    stream.Fill(std::span(bits).first(count));
+    kernel::FillBits(stream, std::span(bits).first(count));
     for (std::size_t i = 0; i < count; ++i) {
       mask[first + i] = bits[i] < threshold ? Real{0} : scale;
     }
