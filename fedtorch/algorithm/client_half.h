@@ -2,7 +2,9 @@
 
 #include "fedtorch/algorithm/method.h"
 #include "fedtorch/core/errors.h"
+#include "fedtorch/kernel/vectors.h"
 
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -10,9 +12,9 @@
 
 namespace fedtorch::algorithm {
 
-/// Trains from the current local weights and fills `update.result` and
-/// `update.delta` = local - global, [d]. A client that takes no step sends a
-/// zero delta. Cost: the local work and one pass over d.
+/// Trains from the current local weights and fills `update.result`,
+/// `update.delta` = local - global, [d], and its norm. A client that takes no
+/// step sends a zero delta. Cost: the local work and one pass over d.
 template <class Real>
 void TrainAndFillDelta(ClientContext<Real>& context,
                        const client::Correction<Real>& correction) {
@@ -23,9 +25,8 @@ void TrainAndFillDelta(ClientContext<Real>& context,
                  "local and global model differ in size");
   std::vector<Real>& delta = context.update.delta;
   delta.resize(global.size());
-  for (std::size_t j = 0; j < delta.size(); ++j) {
-    delta[j] = local[j] - global[j];
-  }
+  context.update.delta_norm = std::sqrt(kernel::Subtract(
+      local.data(), global.data(), delta.size(), delta.data()));
 }
 
 /// Returns this client's stored vector, [d], or zeros at its first round.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -61,6 +62,9 @@ class LocalProblem {
 template <class Real>
 struct Update {
   std::vector<Real> delta;  ///< [d]
+  /// L2 norm of delta, from whoever computed it on the way; who changes delta
+  /// afterwards unsets it.
+  std::optional<double> delta_norm;
   /// Further vectors of the method by name, summed over the admitted clients.
   std::map<std::string, std::vector<Real>> extra;
   /// Per-client vectors to keep; stored only if the update is admitted.

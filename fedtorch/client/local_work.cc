@@ -154,6 +154,20 @@ LocalWork LocalWork::Read(Section& parent) {
                         .aliases = {"wd"}},
                        0.0,
                        {.min = 0.0});
+    work.max_gradient_norm = optimizer.Real(
+        {.name = "max_gradient_norm",
+         .help = "The mean gradient of a batch is scaled to at most this L2 "
+                 "norm; 0 = it is not.",
+         .aliases = {"max_grad_norm", "clip_norm", "grad_clip"}},
+        0.0,
+        {.min = 0.0});
+    work.max_example_norm = optimizer.Real(
+        {.name = "max_example_norm",
+         .help = "The gradient of each sample is scaled to at most this L2 "
+                 "norm before the mean is taken; 0 = it is not. Not for "
+                 "models with batch_norm."},
+        0.0,
+        {.min = 0.0});
   };
   const auto chosen = section.ChooseKind(
       {.name = "optimizer", .help = "The client's optimiser."},

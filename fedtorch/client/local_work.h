@@ -32,6 +32,8 @@ struct LocalWork {
   double lr = 0.1;
   double momentum = 0.0;      ///< buffer starts at zero in every round
   double weight_decay = 0.0;  ///< L2, in the gradient
+  double max_gradient_norm = 0.0;  ///< of a batch's mean; 0 = not clipped
+  double max_example_norm = 0.0;   ///< of one example's; 0 = not clipped
   Schedule schedule;
 
   static LocalWork Read(config::Section& parent);

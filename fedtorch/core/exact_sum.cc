@@ -137,19 +137,25 @@ void ExactSum::Add(double weight, std::span<const float> values) {
 }
 
 void ExactSum::AddRows(std::span<const double> weights,
-                       std::span<const std::span<const float>> rows) {
+                       std::span<const std::span<const float>> rows,
+                       std::span<const double> bounds) {
   FEDTORCH_CHECK(weights.size() == rows.size(), "one weight a row");
+  FEDTORCH_CHECK(bounds.empty() || bounds.size() == rows.size(),
+                 "one bound a row");
   for (const std::span<const float> row : rows) {
     FEDTORCH_CHECK(row.size() == size(), "sizes differ");
   }
   for (std::size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
     const std::size_t count = std::min(kRowsAtOnce, rows.size() - first);
-    AddFewRows(weights.subspan(first, count), rows.subspan(first, count));
+    AddFewRows(weights.subspan(first, count),
+               rows.subspan(first, count),
+               bounds.empty() ? bounds : bounds.subspan(first, count));
   }
 }
 
 void ExactSum::AddFewRows(std::span<const double> weights,
-                          std::span<const std::span<const float>> rows) {
+                          std::span<const std::span<const float>> rows,
+                          std::span<const double> bounds) {
   double scales[kRowsAtOnce];
   const float* at[kRowsAtOnce];
   for (std::size_t r = 0; r < rows.size(); ++r) {
@@ -161,7 +167,9 @@ void ExactSum::AddFewRows(std::span<const double> weights,
     for (std::size_t r = 0; r < rows.size(); ++r) {
       at[r] = rows[r].data() + start;
       const double largest =
-          static_cast<double>(HWY_DYNAMIC_DISPATCH(LargestOf)(at[r], count));
+          bounds.empty() ? static_cast<double>(
+                               HWY_DYNAMIC_DISPATCH(LargestOf)(at[r], count))
+                         : bounds[r];
       small &= largest * std::fabs(scales[r]) < kSmall;
     }
     std::int64_t* const high = high_.data() + start;

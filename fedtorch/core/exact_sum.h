@@ -29,9 +29,11 @@ class ExactSum {
   void Add(double weight, std::span<const float> values);
   void Add(double weight, std::span<const double> values);
   /// Adds one row a weight. Cheaper than row by row where the sums do not fit
-  /// into the cache: they are visited once for `kRowsAtOnce` rows.
+  /// into the cache: they are visited once for `kRowsAtOnce` rows. Cheaper
+  /// still with `bounds`, one a row: no magnitude in the row is above it.
   void AddRows(std::span<const double> weights,
-               std::span<const std::span<const float>> rows);
+               std::span<const std::span<const float>> rows,
+               std::span<const double> bounds = {});
   static constexpr std::size_t kRowsAtOnce = 4;
   /// Adds what another accumulator of equal size holds.
   void Merge(const ExactSum& other);
@@ -54,7 +56,8 @@ class ExactSum {
 
  private:
   void AddFewRows(std::span<const double> weights,
-                  std::span<const std::span<const float>> rows);
+                  std::span<const std::span<const float>> rows,
+                  std::span<const double> bounds);
 
   std::vector<std::int64_t> high_;
   std::vector<std::int64_t> low_;

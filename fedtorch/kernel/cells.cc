@@ -32,7 +32,8 @@ HWY_INLINE void ActivateAll(Activation f,
       size, [&]<bool kPartial>(std::size_t i, std::size_t width) HWY_ATTR {
         auto value = LoadAt<kPartial>(x + i, width);
         if (f == Activation::kRelu) {
-          value = hn::Max(hn::Zero(d), value);
+          // Not by Max, which loses NaN on some machines.
+          value = hn::IfThenZeroElse(hn::Lt(value, hn::Zero(d)), value);
         } else if (f == Activation::kTanh) {
           value = hn::Tanh(d, value);
         } else {

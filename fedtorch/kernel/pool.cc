@@ -90,7 +90,7 @@ HWY_INLINE void MaxForward(const Pool<Real>& pool,
                                            (j - h.first) * x.row_stride + c,
                                        width);
                   const auto wins =
-                      hn::Or(hn::Gt(value, best), hn::Ne(value, value));
+                      hn::Or(hn::Gt(value, best), hn::IsNaN(value));
                   best = hn::IfThenElse(wins, value, best);
                   index = hn::IfThenElse(
                       wins, hn::Set(d, static_cast<Real>(number)), index);

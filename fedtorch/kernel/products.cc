@@ -134,8 +134,8 @@ struct Ends {
                       std::size_t column,
                       Vector<Real> sum) const {
     const Tag<Real> d;
-    // Zero first: a sum that is not a number stays so.
-    if (relu) sum = hn::Max(hn::Zero(d), sum);
+    // By comparison: a sum that is not a number stays so on every machine.
+    if (relu) sum = hn::IfThenZeroElse(hn::Lt(sum, hn::Zero(d)), sum);
     StoreAt<kPartial>(sum, place.c + r * place.c_row + column, place.width);
   }
 };

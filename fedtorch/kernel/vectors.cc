@@ -143,6 +143,28 @@ HWY_INLINE double DotOf(const Real* x, const Real* y, std::size_t size) {
          ((sums[2] + sums[6]) + (sums[3] + sums[7]));
 }
 
+template <class Real>
+HWY_INLINE double SubtractAll(const Real* x,
+                              const Real* y,
+                              std::size_t size,
+                              Real* out) {
+  // A block's squares are added up while it is in the first cache.
+  constexpr std::size_t kBlock = 2048;
+  double sum = 0.0;
+  for (std::size_t first = 0; first < size; first += kBlock) {
+    const std::size_t count = std::min(kBlock, size - first);
+    ForEachVector<Real>(
+        count, [&]<bool kPartial>(std::size_t i, std::size_t width) HWY_ATTR {
+          StoreAt<kPartial>(hn::Sub(LoadAt<kPartial>(x + first + i, width),
+                                    LoadAt<kPartial>(y + first + i, width)),
+                            out + first + i,
+                            width);
+        });
+    sum += DotOf(out + first, out + first, count);
+  }
+  return sum;
+}
+
 // One name for each number type: only functions can be exported, not templates.
 #define FEDTORCH_KERNEL(Real, Bits)                                  \
   void ApplyUpdate##Bits(const Update<Real>& update,                 \
@@ -168,6 +190,10 @@ HWY_INLINE double DotOf(const Real* x, const Real* y, std::size_t size) {
   }                                                                  \
   double Dot##Bits(const Real* x, const Real* y, std::size_t size) { \
     return DotOf(x, y, size);                                        \
+  }                                                                  \
+  double Subtract##Bits(                                             \
+      const Real* x, const Real* y, std::size_t size, Real* out) {   \
+    return SubtractAll(x, y, size, out);                             \
   }
 FEDTORCH_KERNEL(float, 32)
 FEDTORCH_KERNEL(double, 64)
@@ -180,40 +206,45 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace fedtorch::kernel {
 
-#define FEDTORCH_KERNEL(Real, Bits)                                       \
-  HWY_EXPORT(ApplyUpdate##Bits);                                          \
-  HWY_EXPORT(AddColumnSums##Bits);                                        \
-  HWY_EXPORT(Scale##Bits);                                                \
-  HWY_EXPORT(AddScaled##Bits);                                            \
-  HWY_EXPORT(Dot##Bits);                                                  \
-  template <>                                                             \
-  void ApplyUpdate(const Update<Real>& update,                            \
-                   const Real* gradient,                                  \
-                   Real scale,                                            \
-                   std::size_t offset,                                    \
-                   std::size_t size,                                      \
-                   Real* w) {                                             \
-    HWY_DYNAMIC_DISPATCH(ApplyUpdate##Bits)                               \
-    (update, gradient, scale, offset, size, w);                           \
-  }                                                                       \
-  template <>                                                             \
-  void AddColumnSums(const Extent& extent,                                \
-                     const Rows<const Real>& d,                           \
-                     std::size_t columns,                                 \
-                     Real* sums) {                                        \
-    HWY_DYNAMIC_DISPATCH(AddColumnSums##Bits)(extent, d, columns, sums);  \
-  }                                                                       \
-  template <>                                                             \
-  void Scale(Real factor, std::size_t size, Real* values) {               \
-    HWY_DYNAMIC_DISPATCH(Scale##Bits)(factor, size, values);              \
-  }                                                                       \
-  template <>                                                             \
-  void AddScaled(Real factor, const Real* x, std::size_t size, Real* y) { \
-    HWY_DYNAMIC_DISPATCH(AddScaled##Bits)(factor, x, size, y);            \
-  }                                                                       \
-  template <>                                                             \
-  double Dot(const Real* x, const Real* y, std::size_t size) {            \
-    return HWY_DYNAMIC_DISPATCH(Dot##Bits)(x, y, size);                   \
+#define FEDTORCH_KERNEL(Real, Bits)                                            \
+  HWY_EXPORT(ApplyUpdate##Bits);                                               \
+  HWY_EXPORT(AddColumnSums##Bits);                                             \
+  HWY_EXPORT(Scale##Bits);                                                     \
+  HWY_EXPORT(AddScaled##Bits);                                                 \
+  HWY_EXPORT(Dot##Bits);                                                       \
+  HWY_EXPORT(Subtract##Bits);                                                  \
+  template <>                                                                  \
+  void ApplyUpdate(const Update<Real>& update,                                 \
+                   const Real* gradient,                                       \
+                   Real scale,                                                 \
+                   std::size_t offset,                                         \
+                   std::size_t size,                                           \
+                   Real* w) {                                                  \
+    HWY_DYNAMIC_DISPATCH(ApplyUpdate##Bits)                                    \
+    (update, gradient, scale, offset, size, w);                                \
+  }                                                                            \
+  template <>                                                                  \
+  void AddColumnSums(const Extent& extent,                                     \
+                     const Rows<const Real>& d,                                \
+                     std::size_t columns,                                      \
+                     Real* sums) {                                             \
+    HWY_DYNAMIC_DISPATCH(AddColumnSums##Bits)(extent, d, columns, sums);       \
+  }                                                                            \
+  template <>                                                                  \
+  void Scale(Real factor, std::size_t size, Real* values) {                    \
+    HWY_DYNAMIC_DISPATCH(Scale##Bits)(factor, size, values);                   \
+  }                                                                            \
+  template <>                                                                  \
+  void AddScaled(Real factor, const Real* x, std::size_t size, Real* y) {      \
+    HWY_DYNAMIC_DISPATCH(AddScaled##Bits)(factor, x, size, y);                 \
+  }                                                                            \
+  template <>                                                                  \
+  double Dot(const Real* x, const Real* y, std::size_t size) {                 \
+    return HWY_DYNAMIC_DISPATCH(Dot##Bits)(x, y, size);                        \
+  }                                                                            \
+  template <>                                                                  \
+  double Subtract(const Real* x, const Real* y, std::size_t size, Real* out) { \
+    return HWY_DYNAMIC_DISPATCH(Subtract##Bits)(x, y, size, out);              \
   }
 FEDTORCH_KERNEL(float, 32)
 FEDTORCH_KERNEL(double, 64)

@@ -36,4 +36,9 @@ void AddScaled(Real factor, const Real* x, std::size_t size, Real* y);
 template <class Real>
 double Dot(const Real* x, const Real* y, std::size_t size);
 
+/// out = x - y over `size` values. Returns the squared norm of `out`, summed in
+/// double in a fixed order: in one pass, as each costs the way to memory.
+template <class Real>
+double Subtract(const Real* x, const Real* y, std::size_t size, Real* out);
+
 }  // namespace fedtorch::kernel

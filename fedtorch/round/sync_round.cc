@@ -47,7 +47,7 @@ core::ExactSum& SumOf(Worker& worker,
 // Deltas are added in groups, because the sums of a model that does not fit
 // into the cache are then read once a group. A worker keeps at most this many
 // bytes of them; of a larger model each is added at once.
-constexpr std::size_t kGroupBytes = std::size_t{8} << 20;
+constexpr std::size_t kGroupBytes = std::size_t{32} << 20;
 
 std::size_t GroupSize(std::size_t dimension) {
   return std::clamp(kGroupBytes / (dimension * sizeof(float)),
@@ -64,12 +64,15 @@ void AddWaiting(Worker& worker, std::size_t dimension) {
     rows.emplace_back(worker.collected.waiting_deltas[i]);
   }
   SumOf(worker, kDeltas, dimension)
-      .AddRows(worker.collected.waiting_weights, rows);
+      .AddRows(worker.collected.waiting_weights,
+               rows,
+               worker.collected.waiting_norms);
   worker.collected.waiting_weights.clear();
+  worker.collected.waiting_norms.clear();
 }
 
 // Takes the delta of the worker's update, to be added at once or later.
-void TakeDelta(Worker& worker, double weight) {
+void TakeDelta(Worker& worker, double weight, double norm) {
   const std::size_t dimension = worker.update.delta.size();
   const std::size_t place = worker.collected.waiting_weights.size();
   if (worker.collected.waiting_deltas.size() == place) {
@@ -77,6 +80,8 @@ void TakeDelta(Worker& worker, double weight) {
   }
   worker.collected.waiting_deltas[place].swap(worker.update.delta);
   worker.collected.waiting_weights.push_back(weight);
+  // No magnitude is above the norm; the margin is for its rounding.
+  worker.collected.waiting_norms.push_back(norm * 1.001);
   if (place + 1 == GroupSize(dimension)) AddWaiting(worker, dimension);
 }
 
@@ -354,6 +359,7 @@ void SyncRound::TrainOne(Worker& worker,
     }
   }
   client::Update<float>& update = worker.update;
+  update.delta_norm.reset();
   update.extra.clear();
   update.state.clear();
   update.result = {};
@@ -371,7 +377,8 @@ void SyncRound::TrainOne(Worker& worker,
   FEDTORCH_CHECK(update.delta.size() == sent_.size(),
                  "the method left no delta");
   record.result = update.result;
-  record.delta_norm = Norm(update.delta);
+  record.delta_norm =
+      update.delta_norm ? *update.delta_norm : Norm(update.delta);
   Admit(worker, &record);
   const client::TurnSeconds& turn = worker.problem->seconds();
   worker.collected.seconds.batches += turn.batches;
@@ -387,7 +394,7 @@ void SyncRound::TrainOne(Worker& worker,
               table_.begin() +
                   static_cast<std::ptrdiff_t>(slot * update.delta.size()));
   } else {
-    TakeDelta(worker, weight);
+    TakeDelta(worker, weight, record.delta_norm);
   }
   for (const auto& [name, values] : update.extra) {
     SumOf(worker, name, sent_.size()).Add(1.0, values);

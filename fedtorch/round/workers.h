@@ -32,6 +32,7 @@ struct Collected {
   /// weights; further vectors are memory to use again.
   std::vector<std::vector<float>> waiting_deltas;
   std::vector<double> waiting_weights;
+  std::vector<double> waiting_norms;  ///< L2, as many as there are weights
   WorkerSeconds seconds;  ///< of the round at hand
 };
 

@@ -94,6 +94,13 @@ World BuildWorld(const Experiment& experiment) {
   world.input = InputOf(train);
   // The model is checked before the split is drawn: it fails faster.
   world.network = experiment.model.Build(world.input);
+  if (experiment.work.max_example_norm > 0.0 &&
+      world.network.has_batch_norm()) {
+    throw core::ConfigError(
+        "client.optimizer.max_example_norm: a sample has no gradient of its "
+        "own in a model with batch_norm, whose samples share statistics; use "
+        "group_norm or max_gradient_norm");
+  }
   world.engine = engine::ChooseEngine(
       world.network, experiment.model.buffers, experiment.engine);
   world.split =
