@@ -28,10 +28,11 @@ constexpr std::size_t kWidestTile = 2;
 
 // Rows of d that AddOuter keeps in registers, two vectors each.
 constexpr std::size_t kOuterRows = kTileRows[2];
-// Rows of W that are asked for in advance. Forward tiles do so only for a W of
-// at least kStreamed bytes, which does not stay in the second-level cache: for
-// a smaller one the requests cost more than the misses.
+// Rows of W that are asked for in advance, by measurement. Forward tiles do so
+// only for a W of at least kStreamed bytes, which does not stay in the
+// second-level cache: for a smaller one the requests cost more than the misses.
 constexpr std::size_t kAhead = 16;
+constexpr std::size_t kAheadOfUpdate = 4;
 constexpr std::size_t kStreamed = std::size_t{1} << 20;
 
 // Where a tile's operands lie: acc[r][v] += a[r, j, i] * b[j, i, v] over
@@ -339,8 +340,9 @@ HWY_NOINLINE void AddOuter(const Real* x,
   for (std::size_t k = 0; k < depth; ++k) {
     Real* at = w + k * columns;
     // A prefetch past the end of w is harmless.
-    hwy::Prefetch(at + kAhead * columns);
-    if constexpr (kVectors == 2) hwy::Prefetch(at + kAhead * columns + kN);
+    hwy::Prefetch(at + kAheadOfUpdate * columns);
+    if constexpr (kVectors == 2)
+      hwy::Prefetch(at + kAheadOfUpdate * columns + kN);
     Vector<Real> sum[kVectors];
 #pragma GCC unroll 16
     for (std::size_t v = 0; v < kVectors; ++v) {
@@ -482,66 +484,64 @@ HWY_INLINE void UpdateByTiles(const UpdateProduct<Real>& p, Real* w) {
   }
 }
 
-// Adds up the lanes of kLanes vectors at `from`, one result a vector. Pairs
-// are interleaved and added, which halves the number of vectors each time.
+// The inner products below add up the lanes of kLanes vectors, one result a
+// vector. Two vectors are interleaved and added, which leaves half as many, and
+// so on; the first of these levels is done while the sums are in registers.
 #if HWY_TARGET == HWY_SCALAR
 template <class Real>
-HWY_INLINE Vector<Real> SumRows(const Real* from) {
+HWY_INLINE Vector<Real> AddPair(Vector<Real> a, Vector<Real>) {
+  return a;
+}
+template <class Real>
+HWY_INLINE Vector<Real> SumPairs(const Real* from) {
   return hn::Load(Tag<Real>(), from);
 }
 #else
 template <class Real>
-HWY_INLINE Vector<Real> SumRows(const Real* from) {
+HWY_INLINE Vector<Real> AddPair(Vector<Real> a, Vector<Real> b) {
+  const Tag<Real> d;
+  return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
+}
+
+// Takes kLanes / 2 results of AddPair that lie at `from`.
+template <class Real>
+HWY_INLINE Vector<Real> SumPairs(const Real* from) {
   const Tag<Real> d;
   constexpr std::size_t kN = kLanes<Real>;
-  const auto row = [&](std::size_t i) { return hn::Load(d, from + i * kN); };
-  const auto pair = [&](Vector<Real> a, Vector<Real> b) {
-    return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
+  // The pair of the vectors i and i + 1.
+  const auto pair = [&](std::size_t i) {
+    return hn::Load(d, from + i / 2 * kN);
+  };
+  const auto halves = [&](Vector<Real> p, Vector<Real> q) {
+    return hn::Add(hn::ConcatLowerLower(d, q, p),
+                   hn::ConcatUpperUpper(d, q, p));
+  };
+  const auto blocks = [&](Vector<Real> p, Vector<Real> q) {
+    const auto sum = halves(p, q);
+    return hn::Add(sum, hn::SwapAdjacentBlocks(sum));
   };
   if constexpr (sizeof(Real) == 8) {
-    // Blocks of two lanes: after one pairing a block holds two results.
-    if constexpr (kN == 2) {
-      return pair(row(0), row(1));
-    } else if constexpr (kN == 4) {
-      const auto p = pair(row(0), row(1));
-      const auto q = pair(row(2), row(3));
-      return hn::Add(hn::ConcatLowerLower(d, q, p),
-                     hn::ConcatUpperUpper(d, q, p));
-    } else {
-      const auto x = [&](std::size_t i, std::size_t j) {
-        const auto p = pair(row(i), row(i + 1));
-        const auto q = pair(row(j), row(j + 1));
-        const auto sum = hn::Add(hn::ConcatLowerLower(d, q, p),
-                                 hn::ConcatUpperUpper(d, q, p));
-        return hn::Add(sum, hn::SwapAdjacentBlocks(sum));
-      };
-      return hn::OddEvenBlocks(x(2, 6), x(0, 4));
+    // Blocks of two lanes: a pair holds results already.
+    if constexpr (kN == 2) return pair(0);
+    if constexpr (kN == 4) return halves(pair(0), pair(2));
+    if constexpr (kN == 8) {
+      return hn::OddEvenBlocks(blocks(pair(2), pair(6)),
+                               blocks(pair(0), pair(4)));
     }
   } else {
-    // Blocks of four lanes: two pairings.
+    // Blocks of four lanes: one level more.
     const hn::Repartition<double, Tag<Real>> wide;
     const auto four = [&](std::size_t i) {
-      const auto p = hn::BitCast(wide, pair(row(i), row(i + 1)));
-      const auto q = hn::BitCast(wide, pair(row(i + 2), row(i + 3)));
+      const auto p = hn::BitCast(wide, pair(i));
+      const auto q = hn::BitCast(wide, pair(i + 2));
       return hn::Add(hn::BitCast(d, hn::InterleaveLower(wide, p, q)),
                      hn::BitCast(d, hn::InterleaveUpper(wide, p, q)));
     };
-    if constexpr (kN == 4) {
-      return four(0);
-    } else if constexpr (kN == 8) {
-      const auto p = four(0);
-      const auto q = four(4);
-      return hn::Add(hn::ConcatLowerLower(d, q, p),
-                     hn::ConcatUpperUpper(d, q, p));
-    } else {
-      const auto x = [&](std::size_t i, std::size_t j) {
-        const auto p = four(i);
-        const auto q = four(j);
-        const auto sum = hn::Add(hn::ConcatLowerLower(d, q, p),
-                                 hn::ConcatUpperUpper(d, q, p));
-        return hn::Add(sum, hn::SwapAdjacentBlocks(sum));
-      };
-      return hn::OddEvenBlocks(x(4, 12), x(0, 8));
+    if constexpr (kN == 4) return four(0);
+    if constexpr (kN == 8) return halves(four(0), four(4));
+    if constexpr (kN == 16) {
+      return hn::OddEvenBlocks(blocks(four(4), four(12)),
+                               blocks(four(0), four(8)));
     }
   }
 }
@@ -552,7 +552,11 @@ HWY_INLINE Vector<Real> SumRows(const Real* from) {
 constexpr std::size_t kPackedColumns = 512;
 constexpr std::size_t kDotRows = kTileRows[2] >= 12 ? 10 : 6;
 // Rows of W at a time: twice the products for one load of d.
-constexpr std::size_t kDotDepth = kTileRows[2] >= 12 ? 2 : 1;
+constexpr std::size_t kDotDepth = HWY_TARGET == HWY_SCALAR ? 1 : 2;
+
+// Vectors that hold the pairs of kLanes rows of W.
+template <class Real>
+constexpr std::size_t kPairs = (kLanes<Real> + 1) / 2;
 
 // Adds d[m, n] * w[k, n] for one vector of columns n.
 template <std::size_t kRows, std::size_t kDepth, bool kPartial, class Real>
@@ -577,13 +581,14 @@ HWY_INLINE void AddDots(const Real* packed,
   }
 }
 
-// Leaves sums[m][k][lane] for kRows rows m and kDepth rows k of w.
+// Leaves the pair of sums of one or two rows k of w in pairs[m][k / 2][lane],
+// for kRows rows m.
 template <std::size_t kRows, std::size_t kDepth, class Real>
 HWY_INLINE void DotTile(const Real* packed,
                         const Real* w,
                         std::size_t columns,
                         std::size_t count,
-                        Real* sums) {
+                        Real* pairs) {
   const Tag<Real> d;
   constexpr std::size_t kN = kLanes<Real>;
   Vector<Real> acc[kRows][kDepth];
@@ -602,10 +607,9 @@ HWY_INLINE void DotTile(const Real* packed,
   }
 #pragma GCC unroll 16
   for (std::size_t m = 0; m < kRows; ++m) {
-#pragma GCC unroll 16
-    for (std::size_t k = 0; k < kDepth; ++k) {
-      hn::Store(acc[m][k], d, sums + (m * kN + k) * kN);
-    }
+    const auto other = kDepth == 2 ? acc[m][kDepth - 1] : hn::Zero(d);
+    hn::Store(
+        AddPair<Real>(acc[m][0], other), d, pairs + m * kPairs<Real> * kN);
   }
 }
 
@@ -618,7 +622,7 @@ HWY_NOINLINE void DotRows(const BackwardProduct<Real>& p,
   const Tag<Real> d;
   constexpr std::size_t kN = kLanes<Real>;
   alignas(64) Real packed[kRows * kPackedColumns];
-  alignas(64) Real sums[kRows * kN * kN];
+  alignas(64) Real pairs[kRows * kPairs<Real> * kN];
   for (std::size_t m = 0; m < kRows; ++m) {
     const Real* from = p.d + (row + m) * p.d_stride + first;
     for (std::size_t n = 0; n < count; n += kN) {
@@ -634,21 +638,21 @@ HWY_NOINLINE void DotRows(const BackwardProduct<Real>& p,
     std::size_t k = 0;
     for (; k + kDotDepth <= depth; k += kDotDepth) {
       DotTile<kRows, kDotDepth>(
-          packed, w + k * p.columns, p.columns, count, sums + k * kN);
+          packed, w + k * p.columns, p.columns, count, pairs + k / 2 * kN);
     }
     for (; k < depth; ++k) {
       DotTile<kRows, 1>(
-          packed, w + k * p.columns, p.columns, count, sums + k * kN);
+          packed, w + k * p.columns, p.columns, count, pairs + k / 2 * kN);
     }
-    if (k < kN) {
+    for (std::size_t pair = (k + 1) / 2; pair < kPairs<Real>; ++pair) {
       // Lanes that do not exist are added up too, so they must be numbers.
       for (std::size_t m = 0; m < kRows; ++m) {
-        std::fill(sums + (m * kN + k) * kN, sums + (m + 1) * kN * kN, Real{0});
+        std::fill_n(pairs + (m * kPairs<Real> + pair) * kN, kN, Real{0});
       }
     }
     const auto some = hn::FirstN(d, depth);
     for (std::size_t m = 0; m < kRows; ++m) {
-      Vector<Real> sum = SumRows(sums + m * kN * kN);
+      Vector<Real> sum = SumPairs(pairs + m * kPairs<Real> * kN);
       const std::size_t at = (row + m) * p.dx_stride + k0;
       if (p.accumulate || first != 0) {
         sum = hn::Add(sum, hn::MaskedLoad(some, d, p.dx + at));

@@ -27,7 +27,7 @@ std::vector<std::string> StepModels();
 
 /// Measures plain SGD steps of batch 10 on random data of the right shape, one
 /// thread, autograd and plan in turns in one process, so that a change of the
-/// machine's speed meets both.
+/// machine's speed meets both; the first step of a turn is not timed.
 /// Requires: `model` is one of StepModels(). Cost: 1 to 6 s.
 /// Randomness: the stream (0, "bench"). Throws: Bug for other names.
 StepTime MeasureStep(const std::string& model, const Peak& peak);
