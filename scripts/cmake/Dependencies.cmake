@@ -24,6 +24,7 @@ fedtorch_need(yaml-cpp libyaml-cpp-dev 0.7 CONFIG)
 fedtorch_need(CLI11 libcli11-dev 2.1 CONFIG)
 fedtorch_need(nlohmann_json nlohmann-json3-dev 3.10 CONFIG)
 fedtorch_need(hwy libhwy-dev 1.0.3 CONFIG)
+fedtorch_need(Eigen3 libeigen3-dev 3.4 CONFIG)
 fedtorch_need(OpenSSL libssl-dev 3.0 COMPONENTS Crypto)
 fedtorch_need(ZLIB zlib1g-dev 1.2)
 

@@ -22,10 +22,13 @@ UpdateTable Updates::Table() {
   for (const auto& row : rows) {
     flat_.insert(flat_.end(), row.begin(), row.end());
   }
-  return {.rows = flat_,
-          .num_rows = static_cast<std::int64_t>(rows.size()),
-          .dimension = dimension,
-          .weights = weights};
+  UpdateTable table = UpdateTable::Of(std::span<const float>(flat_), dimension);
+  if (dimension == 0) {
+    // Rows without values are rows all the same.
+    table.rows = std::vector<const float*>(rows.size(), nullptr);
+  }
+  table.weights = weights;
+  return table;
 }
 
 Updates DrawUpdates(std::uint64_t seed,
@@ -48,8 +51,51 @@ Updates DrawUpdates(std::uint64_t seed,
   return updates;
 }
 
+std::vector<std::vector<double>> InputA() {
+  return {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}};
+}
+
+std::vector<std::vector<double>> InputB() {
+  return {{1, 2, 3}, {-1, 4, -1}, {2, 2, 3}, {3, 1, 3}};
+}
+
+std::vector<std::vector<double>> InputC() {
+  return {{1, 0}, {1.1, .1}, {.9, -.1}, {1, .2}, {1.2, 0}, {.8, .1}, {-5, 5}};
+}
+
+UpdateTable TableOf(const std::vector<std::vector<double>>& rows) {
+  UpdateTable table;
+  table.dimension =
+      rows.empty() ? 0 : static_cast<std::int64_t>(rows.front().size());
+  std::vector<const double*> pointers;
+  for (const auto& row : rows) pointers.push_back(row.data());
+  table.rows = std::move(pointers);
+  return table;
+}
+
+Pipeline PipelineFrom(const std::vector<std::string>& stages,
+                      const std::string& rule) {
+  std::string text = "server:\n  aggregator: " + rule + "\n";
+  if (!stages.empty()) {
+    text += "  pre_aggregators:\n";
+    for (const std::string& stage : stages) text += "    - " + stage + "\n";
+  }
+  auto document = config::Document::FromText(text, "aggregate_test.yaml");
+  auto root = document.Root();
+  auto server = root.Child({.name = "server", .help = ""});
+  Pipeline pipeline = Pipeline::Read(server);
+  document.Finish();
+  return pipeline;
+}
+
+Result ResultOf(const std::string& rule,
+                const std::vector<std::vector<double>>& rows,
+                const Context& context) {
+  return PipelineFrom({}, rule).Aggregate(TableOf(rows), context);
+}
+
 std::vector<double> VectorOf(const Aggregator& rule, Updates updates) {
-  return rule.Aggregate(updates.Table()).vector;
+  return rule.Aggregate(Inputs(updates.Table()), {}).vector;
 }
 
 }  // namespace fedtorch::aggregate

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/pipeline.h"
 
 #include <cstdint>
 #include <memory>
@@ -31,6 +32,24 @@ struct Updates {
 Updates DrawUpdates(std::uint64_t seed,
                     std::int64_t rows,
                     std::int64_t dimension);
+
+/// The inputs of robustness 1.3.
+std::vector<std::vector<double>> InputA();
+std::vector<std::vector<double>> InputB();
+std::vector<std::vector<double>> InputC();
+
+/// Views float64 rows, which must live longer.
+UpdateTable TableOf(const std::vector<std::vector<double>>& rows);
+
+/// Makes a whole defence of config texts, e.g. {"{name: nnm, f: 1}"} and
+/// "{name: krum, f: 1}".
+Pipeline PipelineFrom(const std::vector<std::string>& stages,
+                      const std::string& rule);
+
+/// Joins float64 rows by a rule alone.
+Result ResultOf(const std::string& rule,
+                const std::vector<std::vector<double>>& rows,
+                const Context& context = {});
 
 /// Returns the aggregate's vector.
 std::vector<double> VectorOf(const Aggregator& rule, Updates updates);

@@ -11,21 +11,23 @@ class Quantile final : public Aggregator {
  public:
   explicit Quantile(double at) : at_(at) {}
 
-  Result Aggregate(const UpdateTable& table) const override {
-    const auto rows = static_cast<std::size_t>(table.num_rows);
-    const auto columns = static_cast<std::size_t>(table.dimension);
-    std::vector<float> column(rows);
-    const auto place =
-        column.begin() + static_cast<std::ptrdiff_t>(
-                             at_ * static_cast<double>(table.num_rows - 1));
+  Result Aggregate(const Inputs& inputs, const Context&) const override {
+    const UpdateTable& table = inputs.table();
     Result result;
-    for (std::size_t j = 0; j < columns; ++j) {
-      for (std::size_t i = 0; i < rows; ++i) {
-        column[i] = table.rows[i * columns + j];
+    table.Visit([&](auto rows) {
+      std::vector<double> column(rows.size());
+      const auto place =
+          column.begin() +
+          static_cast<std::ptrdiff_t>(
+              at_ * static_cast<double>(column.size() - 1));
+      for (std::int64_t j = 0; j < table.dimension; ++j) {
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+          column[i] = static_cast<double>(rows[i][j]);
+        }
+        std::nth_element(column.begin(), place, column.end());
+        result.vector.push_back(*place);
       }
-      std::nth_element(column.begin(), place, column.end());
-      result.vector.push_back(static_cast<double>(*place));
-    }
+    });
     return result;
   }
 

@@ -16,13 +16,14 @@ constexpr std::int64_t kFewestColumns = 16;
 constexpr std::int64_t kBufferValues = 65536;
 
 // Reorders the column.
-double MedianOf(std::span<float> column) {
+template <class Real>
+double MedianOf(std::span<Real> column) {
   const std::size_t half = column.size() / 2;
   const auto middle = column.begin() + static_cast<std::ptrdiff_t>(half);
   std::nth_element(column.begin(), middle, column.end());
   double median = static_cast<double>(*middle);
   if (column.size() % 2 == 0) {
-    const float below = *std::max_element(column.begin(), middle);
+    const Real below = *std::max_element(column.begin(), middle);
     median = 0.5 * (static_cast<double>(below) + median);
   }
   // Turns -0 into 0: which of the two stands in the middle would depend on
@@ -34,50 +35,41 @@ double MedianOf(std::span<float> column) {
 /// mean of the two in the middle. Ignores weights. Cost: O(nd).
 class Median final : public Aggregator {
  public:
-  Result Aggregate(const UpdateTable& table) const override {
-    FEDTORCH_CHECK(table.num_rows >= 1, "a median of no rows");
+  Result Aggregate(const Inputs& inputs, const Context&) const override {
+    const UpdateTable& table = inputs.table();
     Result result;
     result.vector.resize(static_cast<std::size_t>(table.dimension));
-    const std::int64_t width = std::clamp(
-        kBufferValues / table.num_rows, kFewestColumns, kMostColumns);
-    const std::int64_t blocks = (table.dimension + width - 1) / width;
-    tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, blocks),
-                      [&](const tbb::blocked_range<std::int64_t>& range) {
-                        std::vector<float> columns(
-                            static_cast<std::size_t>(width * table.num_rows));
-                        for (std::int64_t block = range.begin();
-                             block < range.end();
-                             ++block) {
-                          const std::int64_t start = block * width;
-                          Block(table,
-                                start,
-                                std::min(width, table.dimension - start),
-                                columns,
-                                result.vector);
-                        }
-                      });
+    table.Visit([&](auto rows) { All(rows, result.vector); });
     return result;
   }
 
  private:
-  static void Block(const UpdateTable& table,
-                    std::int64_t start,
-                    std::int64_t width,
-                    std::span<float> columns,
-                    std::span<double> out) {
-    const auto rows = static_cast<std::size_t>(table.num_rows);
-    const auto count = static_cast<std::size_t>(width);
-    const auto first = static_cast<std::size_t>(start);
-    for (std::size_t row = 0; row < rows; ++row) {
-      const auto values =
-          table.Row(static_cast<std::int64_t>(row)).subspan(first, count);
-      for (std::size_t column = 0; column < count; ++column) {
-        columns[column * rows + row] = values[column];
-      }
-    }
-    for (std::size_t column = 0; column < count; ++column) {
-      out[first + column] = MedianOf(columns.subspan(column * rows, rows));
-    }
+  template <class Real>
+  static void All(std::span<const Real* const> rows, std::span<double> out) {
+    FEDTORCH_CHECK(!rows.empty(), "a median of no rows");
+    const auto n = static_cast<std::int64_t>(rows.size());
+    const auto width = static_cast<std::size_t>(
+        std::clamp(kBufferValues / n, kFewestColumns, kMostColumns));
+    const std::size_t blocks = (out.size() + width - 1) / width;
+    tbb::parallel_for(
+        tbb::blocked_range<std::size_t>(0, blocks),
+        [&](const tbb::blocked_range<std::size_t>& range) {
+          std::vector<Real> columns(width * rows.size());
+          for (std::size_t block = range.begin(); block < range.end();
+               ++block) {
+            const std::size_t start = block * width;
+            const std::size_t count = std::min(width, out.size() - start);
+            for (std::size_t row = 0; row < rows.size(); ++row) {
+              for (std::size_t column = 0; column < count; ++column) {
+                columns[column * rows.size() + row] = rows[row][start + column];
+              }
+            }
+            for (std::size_t column = 0; column < count; ++column) {
+              out[start + column] = MedianOf(std::span(columns).subspan(
+                  column * rows.size(), rows.size()));
+            }
+          }
+        });
   }
 };
 

@@ -34,7 +34,8 @@ TEST(Mean, WeighsRows) {
   updates.dimension = 2;
   updates.rows = {{1.0f, 2.0f}, {3.0f, 6.0f}};
   updates.weights = {0.25, 0.75};
-  const Result result = FromText("mean")->Aggregate(updates.Table());
+  const Result result =
+      FromText("mean")->Aggregate(Inputs(updates.Table()), {});
   EXPECT_THAT(result.vector, ElementsAre(2.5, 5.0));
   EXPECT_THAT(result.kept, IsEmpty());
   EXPECT_THAT(result.scores, IsEmpty());
@@ -92,10 +93,8 @@ TEST(Mean, IsWithinHalfAStepOfTheTrueSum) {
   }
 }
 
-TEST(Mean, NeedsAWeightForEveryRow) {
-  Updates updates = DrawUpdates(14, 3, 4);
-  updates.weights.pop_back();
-  EXPECT_THROW(VectorOf(*FromText("mean"), updates), core::Bug);
+TEST(Mean, IsPlainWithoutWeights) {
+  EXPECT_THAT(ResultOf("mean", InputA()).vector, ElementsAre(4.0, 5.0, 6.0));
 }
 
 TEST(Mean, IsStreamed) {

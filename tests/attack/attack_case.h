@@ -1,0 +1,31 @@
+#pragma once
+
+#include "fedtorch/attack/attack.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace fedtorch::attack {
+
+/// Makes the attack of a config text such as "{name: ipm, epsilon: 2}".
+std::unique_ptr<Attack> FromText(const std::string& text);
+
+/// Owns float64 vectors and what adversaries see of them.
+struct Stage {
+  std::vector<std::vector<double>> known;
+  std::vector<std::vector<double>> own;
+  std::int64_t num_byzantine = 1;
+  aggregate::Context context;
+  const aggregate::Pipeline* defence = nullptr;
+
+  /// Lets an attack craft, with n = known + num_byzantine.
+  Crafted Play(Attack& attack);
+};
+
+/// The inputs of robustness 1.3.
+std::vector<std::vector<double>> InputA();
+std::vector<std::vector<double>> InputB();
+std::vector<std::vector<double>> InputC();
+
+}  // namespace fedtorch::attack
