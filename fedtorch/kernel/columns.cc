@@ -140,15 +140,6 @@ HWY_INLINE void RunNetwork(const SelectionNetwork& network, Real* packed) {
   }
 }
 
-// Columns of a tile: about the size of a quarter of the second-level cache, for
-// long runs of each row. A multiple of every group.
-template <class Real>
-constexpr std::size_t TileColumns(std::size_t count) {
-  constexpr std::size_t kBytes = std::size_t{512} << 10;
-  const std::size_t columns = kBytes / (count * sizeof(Real));
-  return std::clamp<std::size_t>(columns / 64 * 64, 64, 1024);
-}
-
 // Calls body.template operator()<kGroup>(packed, column, width) for groups of
 // columns whose wanted ranks are in place.
 template <class Real, class Body>

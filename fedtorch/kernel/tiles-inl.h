@@ -75,6 +75,15 @@ HWY_INLINE void Ask(const ColumnRange<Real>& range,
   }
 }
 
+/// Columns of a tile: about the size of a quarter of the second-level cache,
+/// for long runs of each row. A multiple of every group.
+template <class Real>
+constexpr std::size_t TileColumns(std::size_t count) {
+  constexpr std::size_t kBytes = std::size_t{512} << 10;
+  const std::size_t columns = kBytes / (count * sizeof(Real));
+  return std::clamp<std::size_t>(columns / 64 * 64, 64, 1024);
+}
+
 /// Calls body(packed, column, width) for groups of kGroup columns of the range:
 /// packed is [count][kGroup], of which `width` columns exist, the first of them
 /// being `column` of the rows. The groups are laid out in tiles of `tile`
