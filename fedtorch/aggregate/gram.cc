@@ -1,7 +1,9 @@
 #include "fedtorch/aggregate/gram.h"
 
 #include "fedtorch/core/errors.h"
-#include "fedtorch/kernel/vectors.h"
+#include "fedtorch/kernel/columns.h"
+#include "fedtorch/kernel/gram.h"
+#include "fedtorch/kernel/mix.h"
 
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
@@ -15,27 +17,36 @@
 namespace fedtorch::aggregate {
 namespace {
 
-constexpr std::size_t kBlock = 2048;  // columns centred at a time
+// Columns of one call of a kernel: enough to hide the way from memory, few
+// enough to share a million columns among threads.
+constexpr std::size_t kChunk = 8192;
 constexpr std::size_t kMostCentred = 31;
 
-// Sums of one range of blocks; joined in index order.
-template <class Real, class Work>
+std::size_t NumChunks(std::size_t columns) {
+  return (columns + kChunk - 1) / kChunk;
+}
+
+// Products of one range of chunks; joined in index order.
+template <class Real>
 struct GramSum {
-  std::span<const Real* const> rows;
-  std::span<const std::size_t> middle;
+  const std::vector<const Real*>& rows;
+  const std::vector<const Real*>& middle;  // rows the centre is the median of
+  const kernel::SelectionNetwork& network;
   std::size_t dimension;
   Matrix sums;
 
-  GramSum(std::span<const Real* const> all,
-          std::span<const std::size_t> centred,
+  GramSum(const std::vector<const Real*>& all,
+          const std::vector<const Real*>& centred,
+          const kernel::SelectionNetwork& median,
           std::size_t width)
       : rows(all),
         middle(centred),
+        network(median),
         dimension(width),
         sums(static_cast<std::int64_t>(all.size()) + 1,
              static_cast<std::int64_t>(all.size()) + 1) {}
   GramSum(GramSum& other, tbb::split)
-      : GramSum(other.rows, other.middle, other.dimension) {}
+      : GramSum(other.rows, other.middle, other.network, other.dimension) {}
 
   void join(const GramSum& right) {
     for (std::size_t i = 0; i < sums.values().size(); ++i) {
@@ -44,56 +55,48 @@ struct GramSum {
   }
 
   void operator()(const tbb::blocked_range<std::size_t>& range) {
-    const std::size_t n = rows.size();
-    std::vector<Work> values((n + 1) * kBlock);
-    std::vector<Real> column(middle.size());
-    for (std::size_t block = range.begin(); block < range.end(); ++block) {
-      const std::size_t first = block * kBlock;
-      const std::size_t width = std::min(kBlock, dimension - first);
-      Work* centre = values.data() + n * kBlock;
-      for (std::size_t k = 0; k < width; ++k) {
-        for (std::size_t i = 0; i < middle.size(); ++i) {
-          column[i] = rows[middle[i]][first + k];
-        }
-        const auto half =
-            column.begin() + static_cast<std::ptrdiff_t>(column.size() / 2);
-        std::nth_element(column.begin(), half, column.end());
-        centre[k] = static_cast<Work>(*half);
-      }
-      for (std::size_t i = 0; i < n; ++i) {
-        for (std::size_t k = 0; k < width; ++k) {
-          values[i * kBlock + k] =
-              static_cast<Work>(rows[i][first + k]) - centre[k];
-        }
-      }
-      for (std::size_t i = 0; i <= n; ++i) {
-        for (std::size_t j = i; j <= n; ++j) {
-          sums(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j)) +=
-              kernel::Dot(values.data() + i * kBlock,
-                          values.data() + j * kBlock,
-                          width);
-        }
-      }
+    kernel::TileBuffer buffer;
+    std::vector<Real> centre(kChunk);
+    std::vector<Real> twice(kChunk);
+    std::vector<const Real*> parts(rows.size() + 1);
+    for (std::size_t chunk = range.begin(); chunk < range.end(); ++chunk) {
+      const std::size_t first = chunk * kChunk;
+      const std::size_t width = std::min(kChunk, dimension - first);
+      kernel::ColumnMedians(network,
+                            middle.data(),
+                            first,
+                            first + width,
+                            kernel::EvenMedian::kMean,
+                            buffer,
+                            centre.data());
+      for (std::size_t i = 0; i < rows.size(); ++i) parts[i] = rows[i] + first;
+      // With the centre taken off, this row is the centre itself.
+      for (std::size_t k = 0; k < width; ++k) twice[k] = centre[k] + centre[k];
+      parts.back() = twice.data();
+      kernel::AddGram(parts.data(),
+                      parts.size(),
+                      0,
+                      width,
+                      centre.data(),
+                      buffer,
+                      sums.values().data());
     }
   }
 };
 
-template <class Real, class Work>
-Matrix GramOf(std::span<const Real* const> rows,
+template <class Real>
+Matrix GramOf(const std::vector<const Real*>& rows,
               std::size_t num_centred,
               std::size_t dimension) {
-  std::vector<std::size_t> middle;
+  std::vector<const Real*> middle;
   const std::size_t count = std::min(num_centred, kMostCentred);
   for (std::size_t i = 0; i < count; ++i) {
-    middle.push_back(i * num_centred / count);
+    middle.push_back(rows[i * num_centred / count]);
   }
-  GramSum<Real, Work> body(rows, middle, dimension);
+  const kernel::SelectionNetwork network = kernel::MedianNetwork(count);
+  GramSum<Real> body(rows, middle, network, dimension);
   tbb::parallel_deterministic_reduce(
-      tbb::blocked_range<std::size_t>(0, (dimension + kBlock - 1) / kBlock, 8),
-      body);
-  for (std::int64_t i = 0; i < body.sums.rows(); ++i) {
-    for (std::int64_t j = 0; j < i; ++j) body.sums(i, j) = body.sums(j, i);
-  }
+      tbb::blocked_range<std::size_t>(0, NumChunks(dimension), 4), body);
   return std::move(body.sums);
 }
 
@@ -107,17 +110,23 @@ bool IsFinite(const Matrix& matrix) {
 
 Matrix CentredGram(const UpdateTable& vectors, std::int64_t num_centred) {
   FEDTORCH_CHECK(num_centred >= 1, "a Gram matrix of no rows");
-  return vectors.Visit([&](auto rows) {
-    using Real = std::remove_cvref_t<decltype(*rows.front())>;
-    const auto centred = static_cast<std::size_t>(num_centred);
-    const auto width = static_cast<std::size_t>(vectors.dimension);
-    Matrix gram = GramOf<Real, Real>(rows, centred, width);
-    // Squares beyond float32 are formed in float64.
-    if (std::is_same_v<Real, float> && !IsFinite(gram)) {
-      gram = GramOf<Real, double>(rows, centred, width);
-    }
-    return gram;
-  });
+  const auto centred = static_cast<std::size_t>(num_centred);
+  const auto width = static_cast<std::size_t>(vectors.dimension);
+  if (vectors.is_double()) {
+    return GramOf(std::get<1>(vectors.rows), centred, width);
+  }
+  const auto& rows = std::get<0>(vectors.rows);
+  Matrix gram = GramOf(rows, centred, width);
+  if (IsFinite(gram)) return gram;
+  // Squares beyond float32 are formed in float64, from a copy: such rows are
+  // as rare as they are wrong.
+  std::vector<std::vector<double>> copies;
+  std::vector<const double*> pointers;
+  for (const float* row : rows) {
+    copies.emplace_back(row, row + width);
+    pointers.push_back(copies.back().data());
+  }
+  return GramOf(pointers, centred, width);
 }
 
 template <class Real>
@@ -125,23 +134,23 @@ void MixRows(std::span<const Real* const> rows,
              const Matrix& coefficients,
              std::size_t dimension,
              std::span<Real> out) {
+  std::vector<Real*> to;
+  for (std::int64_t i = 0; i < coefficients.rows(); ++i) {
+    to.push_back(out.data() + static_cast<std::size_t>(i) * dimension);
+  }
   tbb::parallel_for(
-      tbb::blocked_range<std::size_t>(0, (dimension + kBlock - 1) / kBlock),
+      tbb::blocked_range<std::size_t>(0, NumChunks(dimension)),
       [&](const tbb::blocked_range<std::size_t>& range) {
-        for (std::size_t block = range.begin(); block < range.end(); ++block) {
-          const std::size_t first = block * kBlock;
-          const std::size_t width = std::min(kBlock, dimension - first);
-          for (std::int64_t i = 0; i < coefficients.rows(); ++i) {
-            Real* to =
-                out.data() + static_cast<std::size_t>(i) * dimension + first;
-            std::fill(to, to + width, Real{0});
-            for (std::size_t k = 0; k < rows.size(); ++k) {
-              const auto factor = static_cast<Real>(
-                  coefficients(i, static_cast<std::int64_t>(k)));
-              if (factor == Real{0}) continue;
-              kernel::AddScaled(factor, rows[k] + first, width, to);
-            }
-          }
+        kernel::TileBuffer buffer;
+        for (std::size_t chunk = range.begin(); chunk < range.end(); ++chunk) {
+          kernel::MixRows(rows.data(),
+                          rows.size(),
+                          chunk * kChunk,
+                          std::min(dimension, (chunk + 1) * kChunk),
+                          coefficients.values().data(),
+                          to.size(),
+                          buffer,
+                          to.data());
         }
       });
 }
@@ -159,25 +168,28 @@ void WeightedSum(const UpdateTable& table,
                  std::span<const double> coefficients,
                  std::span<double> out) {
   table.Visit([&](auto rows) {
-    tbb::parallel_for(
-        tbb::blocked_range<std::size_t>(0, (out.size() + kBlock - 1) / kBlock),
-        [&](const tbb::blocked_range<std::size_t>& range) {
-          for (std::size_t block = range.begin(); block < range.end();
-               ++block) {
-            const std::size_t first = block * kBlock;
-            const std::size_t last = std::min(out.size(), first + kBlock);
-            std::fill(out.begin() + static_cast<std::ptrdiff_t>(first),
-                      out.begin() + static_cast<std::ptrdiff_t>(last),
-                      0.0);
-            for (std::size_t i = 0; i < rows.size(); ++i) {
-              const double factor = coefficients[i];
-              if (factor == 0.0) continue;
-              for (std::size_t k = first; k < last; ++k) {
-                out[k] += factor * static_cast<double>(rows[i][k]);
-              }
-            }
-          }
-        });
+    // Rows that do not count are not read.
+    std::vector<std::remove_cvref_t<decltype(rows[0])>> counting;
+    std::vector<double> weights;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (coefficients[i] == 0.0) continue;
+      counting.push_back(rows[i]);
+      weights.push_back(coefficients[i]);
+    }
+    tbb::parallel_for(tbb::blocked_range<std::size_t>(0, NumChunks(out.size())),
+                      [&](const tbb::blocked_range<std::size_t>& range) {
+                        for (std::size_t chunk = range.begin();
+                             chunk < range.end();
+                             ++chunk) {
+                          const std::size_t first = chunk * kChunk;
+                          kernel::MixToOne(counting.data(),
+                                           counting.size(),
+                                           first,
+                                           std::min(out.size(), first + kChunk),
+                                           weights.data(),
+                                           out.data() + first);
+                        }
+                      });
   });
 }
 

@@ -3,6 +3,7 @@
 #include "fedtorch/core/errors.h"
 #include "fedtorch/engine/session.h"
 #include "fedtorch/record/manifest.h"
+#include "fedtorch/study/bench_aggregate.h"
 #include "fedtorch/study/bench_peak.h"
 #include "fedtorch/study/bench_round.h"
 #include "fedtorch/study/bench_step.h"
@@ -193,6 +194,40 @@ void BenchRound(const std::vector<std::string>& names,
   if (!text) std::cout << Json{{"jobs", jobs}}.dump(2) << '\n';
 }
 
+void BenchAggregate(const std::vector<std::string>& names,
+                    const BenchOptions& options) {
+  const bool text = options.format == Format::kText;
+  std::optional<Table> table;
+  if (text) {
+    PrintMachine();
+    std::cout << options.rows << " updates of " << options.dimension
+              << " values, f = " << options.rows / 5 << "\n\n";
+    table.emplace(std::vector<std::string>{
+        "rule", "      ms", "LibTorch ms", "times as fast"});
+  }
+  Json rules = Json::array();
+  study::MeasureRules(names,
+                      options.rows,
+                      options.dimension,
+                      options.threads.value_or(record::DescribeHost().cores),
+                      [&](const study::RuleTime& time) {
+                        if (text) {
+                          table->Row({time.rule,
+                                      Number(time.ms, 1),
+                                      Number(time.libtorch_ms, 1),
+                                      Number(time.speed_up, 1)});
+                        }
+                        rules.push_back({{"rule", time.rule},
+                                         {"n", time.n},
+                                         {"d", time.d},
+                                         {"f", time.f},
+                                         {"ms", time.ms},
+                                         {"libtorch_ms", time.libtorch_ms},
+                                         {"ratio", time.speed_up}});
+                      });
+  if (!text) std::cout << Json{{"rules", rules}}.dump(2) << '\n';
+}
+
 [[noreturn]] void RefuseWord(const std::string& place,
                              const std::string& word,
                              const std::vector<std::string>& known) {
@@ -204,11 +239,14 @@ void BenchRound(const std::vector<std::string>& names,
 
 }  // namespace
 
-std::vector<std::string> BenchWords() { return {"peak", "step", "round"}; }
+std::vector<std::string> BenchWords() {
+  return {"peak", "step", "round", "aggregate"};
+}
 
 std::vector<std::string> BenchNames(const std::string& what) {
   if (what == "step") return study::StepModels();
   if (what == "round") return study::RoundJobs();
+  if (what == "aggregate") return study::AggregateRules();
   return {};
 }
 
@@ -228,9 +266,15 @@ int Bench(const BenchOptions& options) {
       RefuseWord("bench " + options.what, name, known);
     }
   }
-  if (options.threads && options.what != "round") {
+  const bool parallel = options.what == "round" || options.what == "aggregate";
+  if (options.threads && !parallel) {
     throw core::ConfigError("bench " + options.what +
-                            ": runs on one thread; --threads is for round");
+                            ": runs on one thread; --threads is for round and "
+                            "aggregate");
+  }
+  if (options.sized && options.what != "aggregate") {
+    throw core::ConfigError("bench " + options.what +
+                            ": --rows and --dimension are for aggregate");
   }
   const std::vector<std::string>& names =
       options.names.empty() ? known : options.names;
@@ -239,6 +283,7 @@ int Bench(const BenchOptions& options) {
   if (options.what == "round") {
     BenchRound(names, options.threads, options.format);
   }
+  if (options.what == "aggregate") BenchAggregate(names, options);
   return 0;
 }
 

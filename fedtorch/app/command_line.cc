@@ -114,8 +114,8 @@ void BuildBench(CLI::App* app, Parsed* parsed) {
   bench
       ->add_option("what",
                    parsed->bench.what,
-                   "peak (one core), step (autograd and plan) or round "
-                   "(standard jobs)")
+                   "peak (one core), step (autograd and plan), round "
+                   "(standard jobs) or aggregate (robust rules)")
       ->type_name("WHAT")
       ->required();
   bench
@@ -123,17 +123,33 @@ void BuildBench(CLI::App* app, Parsed* parsed) {
                    parsed->bench.names,
                    "Which of them; all when none is named. step: " +
                        Joined(BenchNames("step")) +
-                       "; round: " + Joined(BenchNames("round")))
+                       "; round: " + Joined(BenchNames("round")) +
+                       "; aggregate: " + Joined(BenchNames("aggregate")))
       ->type_name("NAME");
   bench
       ->add_option("--threads",
                    parsed->bench.threads,
-                   "Workers of round; without it 1 worker, then one a core")
+                   "Workers of round, without it 1, then one a core; threads "
+                   "of aggregate, without it one a core")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
+  auto* rows =
+      bench
+          ->add_option(
+              "--rows", parsed->bench.rows, "Updates that aggregate joins")
+          ->check(CLI::Range(8, 100000))
+          ->type_name("N");
+  auto* dimension =
+      bench
+          ->add_option(
+              "--dimension", parsed->bench.dimension, "Values of each of them")
+          ->check(CLI::Range(1, 1000000000))
+          ->type_name("D");
   AddFormat(bench, &parsed->bench.format);
-  bench->final_callback(
-      [parsed] { parsed->action = [parsed] { return Bench(parsed->bench); }; });
+  bench->final_callback([parsed, rows, dimension] {
+    parsed->bench.sized = rows->count() + dimension->count() > 0;
+    parsed->action = [parsed] { return Bench(parsed->bench); };
+  });
 }
 
 void AddRows(CLI::App* command, RowsOptions* options) {

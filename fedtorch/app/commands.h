@@ -70,9 +70,13 @@ struct DescribeOptions {
 
 /// Holds the options of `fedrun bench`.
 struct BenchOptions {
-  std::string what;                     ///< peak, step or round
-  std::vector<std::string> names;       ///< models or jobs; empty = all
-  std::optional<std::int64_t> threads;  ///< of `round`; unset = 1, then all
+  std::string what;                ///< a word of BenchWords()
+  std::vector<std::string> names;  ///< models or jobs; empty = all
+  /// Of `round`, unset = 1, then all; of `aggregate`, unset = all.
+  std::optional<std::int64_t> threads;
+  std::int64_t rows = 100;           ///< of `aggregate`, updates
+  std::int64_t dimension = 1000000;  ///< of `aggregate`, values of each
+  bool sized = false;                ///< whether one of them was given
   Format format = Format::kText;
 };
 /// What `bench` measures, and the names that may follow the word `what`.

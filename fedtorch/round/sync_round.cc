@@ -137,7 +137,9 @@ std::int64_t RoundReport::num_rejected() const {
 
 std::int64_t RoundReport::num_steps() const {
   std::int64_t steps = 0;
-  for (const ClientRecord& record : clients) steps += record.result.steps;
+  for (const ClientRecord& record : clients) {
+    if (record.trained) steps += record.result.steps;
+  }
   return steps;
 }
 

@@ -12,6 +12,7 @@
 namespace fedtorch::aggregate {
 namespace {
 
+using testing::DoubleNear;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -94,7 +95,10 @@ TEST(Mean, IsWithinHalfAStepOfTheTrueSum) {
 }
 
 TEST(Mean, IsPlainWithoutWeights) {
-  EXPECT_THAT(ResultOf("mean", InputA()).vector, ElementsAre(4.0, 5.0, 6.0));
+  EXPECT_THAT(ResultOf("mean", InputA()).vector,
+              ElementsAre(DoubleNear(4.0, 1e-12),
+                          DoubleNear(5.0, 1e-12),
+                          DoubleNear(6.0, 1e-12)));
 }
 
 TEST(Mean, IsStreamed) {
