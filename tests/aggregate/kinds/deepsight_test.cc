@@ -19,6 +19,7 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pointwise;
+using testing::SizeIs;
 
 // A model of one dense layer, 4 features and 5 classes, that starts at zero.
 constexpr std::int64_t kFeatures = 4;
@@ -180,16 +181,19 @@ TEST(DeepSight, AsksForEqualNoiseOfItsOwn) {
   EXPECT_THAT(counts, Each(50));
 }
 
-TEST(DeepSight, LooksAtOutputsToo) {
-  // The output layers move alike; a hidden one makes the outputs of the last
-  // six differ: the server says so.
+TEST(DeepSight, TellsClientsApartByOutputsOrBiasesAlone) {
+  // 18 clients with one energy a class, but for the first two of the last six,
+  // who moved one class only. Two are no cluster of energies. Among all they
+  // are few; in a cluster of the last six they are a third, and it falls.
   FakeServer server = Server();
-  server.outputs = [](auto update, auto count, auto) {
+  bool differ = false;
+  server.outputs = [&differ](auto update, auto count, auto) {
     Matrix outputs(count, kClasses);
-    for (double& value : outputs.values()) value = 0.2;
-    for (std::int64_t s = 0; s < count && update[0] > 50.0; ++s) {
-      outputs(s, 0) = 0.9;
-      for (std::int64_t c = 1; c < kClasses; ++c) outputs(s, c) = 0.025;
+    const bool strange = differ && update[0] > 50.0;
+    for (std::int64_t s = 0; s < count; ++s) {
+      for (std::int64_t c = 0; c < kClasses; ++c) {
+        outputs(s, c) = !strange ? 0.2 : c == 0 ? 0.9 : 0.025;
+      }
     }
     return outputs;
   };
@@ -199,24 +203,35 @@ TEST(DeepSight, LooksAtOutputsToo) {
     block.offset += 1;
     layers.push_back(block);
   }
-  std::vector<std::vector<double>> rows = Clients(18, 0);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    rows[i].insert(rows[i].begin(), i < 12 ? 0.0 : 100.0);
-    for (std::size_t k = 1; k < rows[i].size(); ++k) {
-      rows[i][k] = rows[0][k];  // nothing else to tell them by
-    }
-  }
-  // Suspicious are the last six only if their output layers say so.
+  std::vector<std::vector<double>> rows(18, std::vector<double>(26, 1.0));
+  for (std::size_t i = 12; i < 18; ++i) rows[i][0] = 100.0;
+  for (const std::size_t i : {12U, 13U}) rows[i][3] = 1000.0;
   const Context context{.blocks = layers, .server = &server};
-  EXPECT_EQ(ResultOf(Text(), rows, context).kept.size(), 18U);
+  EXPECT_THAT(ResultOf(Text(), rows, context).kept, SizeIs(18));
+  differ = true;
+  EXPECT_THAT(ResultOf(Text(), rows, context).kept,
+              ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+  differ = false;
   for (std::size_t i = 12; i < 18; ++i) {
-    for (std::size_t k = 1; k < rows[i].size(); ++k) {
-      // All energy in class 2; biases, hence cosines, are as before.
-      if ((k - 1) % 5 != 2 && k < 21) rows[i][k] = 0.0;
-      if (k == 3) rows[i][k] = 1000.0;
-    }
+    for (std::size_t k = 21; k < 26; ++k) rows[i][k] = -1.0;
   }
-  EXPECT_EQ(ResultOf(Text(), rows, context).kept.size(), 12U);
+  EXPECT_THAT(ResultOf(Text(), rows, context).kept,
+              ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+}
+
+TEST(DeepSight, TellsClientsApartByEnergiesAlone) {
+  // The last six moved one class, with equal biases and outputs. In one cluster
+  // with all others they would be the third that condemns it.
+  FakeServer server = Server();
+  server.outputs = [](auto, auto count, auto) {
+    return Matrix(count, kClasses);
+  };
+  const std::vector<Block> layers = Layers();
+  std::vector<std::vector<double>> rows(18, std::vector<double>(25, 1.0));
+  for (std::size_t i = 12; i < 18; ++i) rows[i][2] = 1000.0;
+  EXPECT_THAT(
+      ResultOf(Text(), rows, {.blocks = layers, .server = &server}).kept,
+      ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
 }
 
 TEST(DeepSight, NeedsADenseLastLayer) {
