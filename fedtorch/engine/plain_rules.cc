@@ -57,7 +57,6 @@ std::vector<std::string> PlainRules::Names() {
 
 std::vector<float> PlainRules::Run(const std::string& rule,
                                    std::int64_t f) const {
-  const at::NoGradGuard guard;
   const at::Tensor& rows = tensors_->rows;
   at::Tensor result;
   if (rule == "median") {

@@ -1,5 +1,6 @@
 #include "fedtorch/round/rehearsal.h"
 
+#include "fedtorch/round/adversaries.h"
 #include "fedtorch/round/evaluation.h"
 #include "fedtorch/round/sync_round.h"
 
@@ -43,6 +44,9 @@ Estimate Rehearse(Experiment& experiment) {
       std::max<std::int64_t>(2, world.execution.wave), estimate.cohort);
   experiment.method->Start(
       static_cast<std::size_t>(world.network.num_parameters()));
+  StartAttack(experiment, world);
+  // A cohort of two may be less than the defence can serve.
+  experiment.fail_on_unservable = false;
   GlobalModel model = GlobalModel::Initial(world.network, experiment.seed);
   SyncRound rounds(experiment, world, workers, store);
   const auto start = std::chrono::steady_clock::now();

@@ -1,5 +1,7 @@
 #include "tests/support/experiments.h"
 
+#include "fedtorch/round/adversaries.h"
+
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -68,6 +70,7 @@ Federation::Federation(const std::vector<std::string>& overrides)
       rounds(experiment, world, workers, store) {
   experiment.method->Start(
       static_cast<std::size_t>(world.network.num_parameters()));
+  round::StartAttack(experiment, world);
 }
 
 round::RunResult RunSmall(const std::filesystem::path& folder,
