@@ -19,8 +19,7 @@ namespace fedtorch::kernel {
 //   instruction set, to the last bit.
 //   Cost: the comparators of the network, about a cycle of one core each for 8
 //   (float) or 4 columns; some tens of thousand columns a call hide the way of
-//   the rows from memory best. Memory: the buffer, at most about 1 MiB for up
-//   to 1000 rows.
+//   the rows from memory best. Memory: the buffer, at most 264 bytes a row.
 //   Threads: safe where the buffers and outputs are disjoint.
 
 /// What the median of an even number of values is.

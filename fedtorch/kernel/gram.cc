@@ -139,13 +139,12 @@ HWY_INLINE void Gram(const Real* const* rows,
     const std::size_t next_end = std::min(end + kBlock<Real>, last);
     const std::size_t vectors = (end - begin + kN - 1) / kN;
     PackBands(range, begin, end, centre, packed);
-    std::size_t done = 0;
+    Ahead<Real> ahead(range, end, next_end, tiles);
     for (std::size_t panel = 0; panel < bands; panel += kPanel) {
       const std::size_t panel_end = std::min(panel + kPanel, bands);
       for (std::size_t j = 0; j < panel_end; ++j) {
         for (std::size_t i = std::max(panel, j); i < panel_end; ++i) {
-          Ask(range, end, next_end, done, tiles);
-          ++done;
+          ahead.Step();
           double* to = sums + (i * (i + 1) / 2 + j) * kPairsOfTile;
           for (std::size_t part = 0; part < kBand; part += kAcross) {
             AddTile(packed + i * vectors * kBand * kN,

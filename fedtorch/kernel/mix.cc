@@ -169,22 +169,26 @@ HWY_INLINE void ToRows(const Real* const* rows,
           r < results ? static_cast<Real>(weights[r * count + i]) : Real{0};
     }
   }
-  ForEachGroup<kGroup>(
-      ColumnRange<Real>{rows, count, first, last},
-      tile,
-      packed,
-      [&](const Real* group, std::size_t column, std::size_t width) HWY_ATTR {
-        for (std::size_t panel = 0; panel < panels; ++panel) {
-          const std::size_t r = panel * kMixed;
-          MixTile(group,
-                  factors + r * count,
-                  count,
-                  results - r,
-                  column,
-                  width,
-                  out + r);
-        }
-      });
+  ForEachGroup<kGroup>(ColumnRange<Real>{rows, count, first, last},
+                       tile,
+                       panels,
+                       packed,
+                       [&](const Real* group,
+                           std::size_t column,
+                           std::size_t width,
+                           Ahead<Real>& ahead) HWY_ATTR {
+                         for (std::size_t panel = 0; panel < panels; ++panel) {
+                           ahead.Step();
+                           const std::size_t r = panel * kMixed;
+                           MixTile(group,
+                                   factors + r * count,
+                                   count,
+                                   results - r,
+                                   column,
+                                   width,
+                                   out + r);
+                         }
+                       });
 }
 
 // One name for each number type: only functions can be exported, not templates.
