@@ -101,6 +101,12 @@ HWY_NOINLINE void MixTile(const Real* packed,
                           Real* const* out) {
   const Tag<Real> d;
   constexpr std::size_t kN = kLanes<Real>;
+  // The places of the results are asked for while the sums are formed.
+  for (std::size_t r = 0; r < std::min(kMixed, results); ++r) {
+    for (std::size_t v = 0; v < kAcross && v * kN < width; ++v) {
+      __builtin_prefetch(out[r] + column + v * kN, 1, 3);
+    }
+  }
   Vector<Real> acc[kMixed][kAcross];
 #pragma GCC unroll 16
   for (std::size_t r = 0; r < kMixed; ++r) {
