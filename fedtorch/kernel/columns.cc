@@ -68,34 +68,42 @@ HWY_INLINE void SortRegisters(V (&values)[kSize], std::index_sequence<kI...>) {
    ...);
 }
 
-// Sorts kSize wires in place, a vector of columns at a time. The registers of
-// AVX-512 hold all wires; elsewhere the compiler spills some.
-template <std::size_t kSize, std::size_t kGroup, class Real>
-HWY_NOINLINE void SortWires(Real* wires) {
+// Sorts kSize rows, a vector of columns at a time, into wires that lie `group`
+// values apart. The registers of AVX-512 hold all wires; elsewhere the compiler
+// spills some.
+template <std::size_t kSize, class Real>
+HWY_NOINLINE void SortRows(const Real* const* rows,
+                           std::size_t column,
+                           std::size_t group,
+                           Real* wires) {
   const Tag<Real> d;
-  for (std::size_t v = 0; v < kGroup; v += kLanes<Real>) {
+  for (std::size_t v = 0; v < group; v += kLanes<Real>) {
     Vector<Real> values[kSize];
 #pragma GCC unroll 32
     for (std::size_t i = 0; i < kSize; ++i) {
-      values[i] = hn::Load(d, wires + i * kGroup + v);
+      values[i] = hn::LoadU(d, rows[i] + column + v);
     }
     SortRegisters(values,
                   std::make_index_sequence<FixedSort<kSize>::kNumber>());
 #pragma GCC unroll 32
     for (std::size_t i = 0; i < kSize; ++i) {
-      hn::Store(values[i], d, wires + i * kGroup + v);
+      hn::Store(values[i], d, wires + i * group + v);
     }
   }
 }
 
-template <std::size_t kSize, std::size_t kGroup, class Real>
-HWY_INLINE void SortWiresOf(std::size_t size, Real* wires) {
+template <std::size_t kSize, class Real>
+HWY_INLINE void SortRowsOf(std::size_t size,
+                           const Real* const* rows,
+                           std::size_t column,
+                           std::size_t group,
+                           Real* wires) {
   if (size == SelectionNetwork::kSortedAtOnce) {
-    SortWires<SelectionNetwork::kSortedAtOnce, kGroup>(wires);
+    SortRows<SelectionNetwork::kSortedAtOnce>(rows, column, group, wires);
   } else if (size == kSize) {
-    SortWires<kSize, kGroup>(wires);
-  } else if constexpr (kSize > 2) {
-    SortWiresOf<kSize - 1, kGroup>(size, wires);
+    SortRows<kSize>(rows, column, group, wires);
+  } else if constexpr (kSize > 1) {
+    SortRowsOf<kSize - 1>(size, rows, column, group, wires);
   }
 }
 
@@ -117,11 +125,16 @@ HWY_INLINE void Compare(const Wires* from, const Wires* to, Real* packed) {
 }
 
 template <std::size_t kGroup, class Real>
-HWY_INLINE void RunNetwork(const SelectionNetwork& network, Real* packed) {
+HWY_INLINE void RunNetwork(const SelectionNetwork& network,
+                           const Real* const* rows,
+                           std::size_t column,
+                           Ahead<Real>& ahead,
+                           Real* packed) {
   const Wires* wires = network.wires().data();
   for (const Run& run : network.runs()) {
     const Wires* from = wires + run.begin;
     const Wires* to = wires + run.end;
+    ahead.Step();
     switch (run.kind) {
       case Run::Kind::kBoth:
         Compare<Run::Kind::kBoth, kGroup>(from, to, packed);
@@ -133,15 +146,55 @@ HWY_INLINE void RunNetwork(const SelectionNetwork& network, Real* packed) {
         Compare<Run::Kind::kHigh, kGroup>(from, to, packed);
         break;
       case Run::Kind::kSort:
-        SortWiresOf<SelectionNetwork::kSortedAtOnce / 2, kGroup>(
-            run.end - run.begin, packed + run.begin * kGroup);
+        SortRowsOf<SelectionNetwork::kSortedAtOnce / 2>(
+            run.end - run.begin,
+            rows + run.begin,
+            column,
+            kGroup,
+            packed + run.begin * kGroup);
         break;
     }
   }
 }
 
-// Calls body.template operator()<kGroup>(packed, column, width) for groups of
-// columns whose wanted ranks are in place.
+// Calls body(packed, column, width) for groups of kGroup columns whose wanted
+// ranks are in place in packed [count][kGroup].
+template <std::size_t kGroup, class Real, class Body>
+HWY_INLINE void ForEachGroupSelected(const SelectionNetwork& network,
+                                     const ColumnRange<Real>& range,
+                                     TileBuffer& buffer,
+                                     Body body) {
+  const std::size_t count = range.count;
+  const std::size_t tile = TileColumns<Real>(count);
+  auto* packed = static_cast<Real*>(
+      buffer.Reserve(count * (2 * kGroup * sizeof(Real) + sizeof(Real*))));
+  // The last columns are copied, so that whole vectors can be read.
+  Real* copies = packed + count * kGroup;
+  auto** copy_rows = reinterpret_cast<const Real**>(copies + count * kGroup);
+  for (std::size_t row = 0; row < count; ++row) {
+    copy_rows[row] = copies + row * kGroup;
+  }
+  for (std::size_t begin = range.first; begin < range.last; begin += tile) {
+    const std::size_t end = std::min(begin + tile, range.last);
+    const std::size_t next_end = std::min(end + tile, range.last);
+    const std::size_t groups = (end - begin + kGroup - 1) / kGroup;
+    Ahead<Real> ahead(range, end, next_end, groups * network.runs().size());
+    for (std::size_t group = 0; group < groups; ++group) {
+      const std::size_t column = begin + group * kGroup;
+      const std::size_t width = std::min(kGroup, end - column);
+      if (width == kGroup) {
+        RunNetwork<kGroup>(network, range.rows, column, ahead, packed);
+      } else {
+        Pack<kGroup>(range, column, end, copies);
+        RunNetwork<kGroup, Real>(network, copy_rows, 0, ahead, packed);
+      }
+      body(packed, column, width);
+    }
+  }
+}
+
+// Calls body.template operator()<kGroup>(packed, column - first, width) like
+// this, with as wide a group as suits the count.
 template <class Real, class Body>
 HWY_INLINE void ForEachSelected(const SelectionNetwork& network,
                                 const Real* const* rows,
@@ -149,25 +202,21 @@ HWY_INLINE void ForEachSelected(const SelectionNetwork& network,
                                 std::size_t last,
                                 TileBuffer& buffer,
                                 Body body) {
-  const std::size_t count = network.count();
-  const std::size_t tile = TileColumns<Real>(count);
-  auto* packed =
-      static_cast<Real*>(buffer.Reserve(count * tile * sizeof(Real)));
-  const ColumnRange<Real> range{rows, count, first, last};
+  const ColumnRange<Real> range{rows, network.count(), first, last};
   // Two vectors at a time halve the cost of walking the list, where both stay
   // in the first-level cache.
   constexpr std::size_t kN = kLanes<Real>;
   const auto run = [&]<std::size_t kGroup>() HWY_ATTR {
-    ForEachGroup<kGroup>(
+    ForEachGroupSelected<kGroup>(
+        network,
         range,
-        tile,
-        packed,
-        [&](Real* group, std::size_t column, std::size_t width) HWY_ATTR {
-          RunNetwork<kGroup>(network, group);
-          body.template operator()<kGroup>(group, column - first, width);
-        });
+        buffer,
+        [&](const Real* packed, std::size_t column, std::size_t width)
+            HWY_ATTR {
+              body.template operator()<kGroup>(packed, column - first, width);
+            });
   };
-  if (count * 2 * kN * sizeof(Real) <= (std::size_t{32} << 10)) {
+  if (network.count() * 2 * kN * sizeof(Real) <= (std::size_t{32} << 10)) {
     run.template operator()<2 * kN>();
   } else {
     run.template operator()<kN>();
@@ -433,9 +482,10 @@ HWY_INLINE void CopySorted(const SelectionNetwork& network,
           const Real* packed, std::size_t column, std::size_t width) HWY_ATTR {
         for (std::size_t rank = network.first(); rank < network.last();
              ++rank) {
-          std::copy_n(packed + rank * kGroup,
-                      width,
-                      out + (rank - network.first()) * stride + column);
+          const Real* from = packed + rank * kGroup;
+          Real* to = out + (rank - network.first()) * stride + column;
+          // A sum with +0 is never -0.
+          for (std::size_t c = 0; c < width; ++c) to[c] = from[c] + Real{0};
         }
       });
 }

@@ -17,10 +17,10 @@ namespace fedtorch::kernel {
 //   A column's result depends on its own values only: not on how columns are
 //   split among calls and threads, nor on the order of the rows, nor on the
 //   instruction set, to the last bit.
-//   Cost: the comparators of the network, about a cycle of one core each for 8
-//   (float) or 4 columns; some tens of thousand columns a call hide the way of
-//   the rows from memory best. Memory: the buffer, at most about 1 MiB for up
-//   to 1000 rows.
+//   Cost: the comparators of the network, about one and a half cycles each for
+//   a vector of columns: the median of 100 rows of 1e6 floats takes 0.05 s of
+//   one core with AVX-512. Some ten thousand columns a call hide the way of the
+//   rows from memory best. Memory: the buffer, at most 264 bytes a row.
 //   Threads: safe where the buffers and outputs are disjoint.
 
 /// What the median of an even number of values is.

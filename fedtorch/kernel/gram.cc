@@ -41,27 +41,27 @@ HWY_INLINE void PackBands(const ColumnRange<Real>& range,
                           Real* packed) {
   const Tag<Real> d;
   constexpr std::size_t kN = kLanes<Real>;
-  const std::size_t vectors = (end - begin + kN - 1) / kN;
-  const std::size_t padded = (range.count + kBand - 1) / kBand * kBand;
-  for (std::size_t row = 0; row < padded; ++row) {
-    Real* to = packed + (row / kBand * vectors * kBand + row % kBand) * kN;
-    if (row >= range.count) {
-      for (std::size_t v = 0; v < vectors; ++v) {
-        hn::Store(hn::Zero(d), d, to + v * kBand * kN);
-      }
-      continue;
+  for (std::size_t row = 0; row < range.count; row += kBand) {
+    const std::size_t rows = std::min(kBand, range.count - row);
+    // Rows of a band that do not exist are read as its first row, and dropped.
+    const Real* from[kBand];
+    for (std::size_t i = 0; i < kBand; ++i) {
+      from[i] = range.rows[i < rows ? row + i : row] + begin;
     }
-    const Real* from = range.rows[row] + begin;
     ForEachVector<Real>(
         end - begin,
-        [&]<bool kPartial>(std::size_t i, std::size_t width) HWY_ATTR {
-          auto value = LoadAt<kPartial>(from + i, width);
-          if (centre != nullptr) {
-            value = hn::Sub(
-                value,
-                LoadAt<kPartial>(centre + (begin - range.first) + i, width));
+        [&]<bool kPartial>(std::size_t k, std::size_t width) HWY_ATTR {
+          const auto middle =
+              centre == nullptr
+                  ? hn::Zero(d)
+                  : LoadAt<kPartial>(centre + (begin - range.first) + k, width);
+#pragma GCC unroll 4
+          for (std::size_t i = 0; i < kBand; ++i) {
+            const auto value =
+                hn::Sub(LoadAt<kPartial>(from[i] + k, width), middle);
+            hn::Store(i < rows ? value : hn::Zero(d), d, packed + i * kN);
           }
-          hn::Store(value, d, to + i * kBand);
+          packed += kBand * kN;
         });
   }
 }
@@ -139,13 +139,12 @@ HWY_INLINE void Gram(const Real* const* rows,
     const std::size_t next_end = std::min(end + kBlock<Real>, last);
     const std::size_t vectors = (end - begin + kN - 1) / kN;
     PackBands(range, begin, end, centre, packed);
-    std::size_t done = 0;
+    Ahead<Real> ahead(range, end, next_end, tiles);
     for (std::size_t panel = 0; panel < bands; panel += kPanel) {
       const std::size_t panel_end = std::min(panel + kPanel, bands);
       for (std::size_t j = 0; j < panel_end; ++j) {
         for (std::size_t i = std::max(panel, j); i < panel_end; ++i) {
-          Ask(range, end, next_end, done, tiles);
-          ++done;
+          ahead.Step();
           double* to = sums + (i * (i + 1) / 2 + j) * kPairsOfTile;
           for (std::size_t part = 0; part < kBand; part += kAcross) {
             AddTile(packed + i * vectors * kBand * kN,

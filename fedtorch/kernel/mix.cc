@@ -101,6 +101,12 @@ HWY_NOINLINE void MixTile(const Real* packed,
                           Real* const* out) {
   const Tag<Real> d;
   constexpr std::size_t kN = kLanes<Real>;
+  // The places of the results are asked for while the sums are formed.
+  for (std::size_t r = 0; r < std::min(kMixed, results); ++r) {
+    for (std::size_t v = 0; v < kAcross && v * kN < width; ++v) {
+      __builtin_prefetch(out[r] + column + v * kN, 1, 3);
+    }
+  }
   Vector<Real> acc[kMixed][kAcross];
 #pragma GCC unroll 16
   for (std::size_t r = 0; r < kMixed; ++r) {
@@ -169,22 +175,26 @@ HWY_INLINE void ToRows(const Real* const* rows,
           r < results ? static_cast<Real>(weights[r * count + i]) : Real{0};
     }
   }
-  ForEachGroup<kGroup>(
-      ColumnRange<Real>{rows, count, first, last},
-      tile,
-      packed,
-      [&](const Real* group, std::size_t column, std::size_t width) HWY_ATTR {
-        for (std::size_t panel = 0; panel < panels; ++panel) {
-          const std::size_t r = panel * kMixed;
-          MixTile(group,
-                  factors + r * count,
-                  count,
-                  results - r,
-                  column,
-                  width,
-                  out + r);
-        }
-      });
+  ForEachGroup<kGroup>(ColumnRange<Real>{rows, count, first, last},
+                       tile,
+                       panels,
+                       packed,
+                       [&](const Real* group,
+                           std::size_t column,
+                           std::size_t width,
+                           Ahead<Real>& ahead) HWY_ATTR {
+                         for (std::size_t panel = 0; panel < panels; ++panel) {
+                           ahead.Step();
+                           const std::size_t r = panel * kMixed;
+                           MixTile(group,
+                                   factors + r * count,
+                                   count,
+                                   results - r,
+                                   column,
+                                   width,
+                                   out + r);
+                         }
+                       });
 }
 
 // One name for each number type: only functions can be exported, not templates.

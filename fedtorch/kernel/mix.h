@@ -31,8 +31,8 @@ void MixToOne(const Real* const* rows,
 /// Rows and outputs must not overlap. A column does not depend on how columns
 /// are split among calls. Bits may differ between instruction sets.
 /// Cost: 2 * count * results FLOP a column, at some thousand columns a call;
-/// each call converts the weights. Memory: the buffer, at most about 1 MiB and
-/// the converted weights.
+/// each call converts the weights. Memory: the buffer, 64 KiB or 64 columns,
+/// and the converted weights.
 /// Threads: safe where the buffers and outputs are disjoint.
 template <class Real>
 void MixRows(const Real* const* rows,

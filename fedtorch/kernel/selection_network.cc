@@ -30,13 +30,12 @@ class Sorter {
   explicit Sorter(std::size_t count) : count_(count) {}
 
   void Sort(std::size_t lo, std::size_t width) {
-    if (lo >= count_ || width < 2) return;
+    if (lo >= count_ || (leaf_ && width < 2)) return;
     const std::size_t end = std::min(lo + width, count_);
     constexpr std::size_t kMost = SelectionNetwork::kSortedAtOnce;
     // Odd sizes are sorted in registers only up to half of the most: each size
     // costs code.
-    if (!leaf_ && end - lo > 1 &&
-        (end - lo == kMost || end - lo <= kMost / 2)) {
+    if (!leaf_ && (end - lo == kMost || end - lo <= kMost / 2)) {
       leaf_ = true;
       stages_.push_back({{}, Wires{Wire(lo), Wire(end)}});
       Sort(lo, width);
@@ -96,7 +95,6 @@ SelectionNetwork::SelectionNetwork(std::size_t count,
   // Everything is collected backwards and turned round at the end.
   for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
     std::vector<Wires> kept[3];
-    const std::size_t before = comparators_.size();
     for (auto at = stage->wires.rbegin(); at != stage->wires.rend(); ++at) {
       if (!wanted[at->low] && !wanted[at->high]) continue;
       const Keep keep = !wanted[at->high]  ? Keep::kLow
@@ -107,7 +105,6 @@ SelectionNetwork::SelectionNetwork(std::size_t count,
       wanted[at->low] = true;
       wanted[at->high] = true;
     }
-    if (comparators_.size() == before) continue;
     if (stage->sorted) {
       runs_.push_back(
           {Run::Kind::kSort, stage->sorted->low, stage->sorted->high});

@@ -32,7 +32,8 @@ class SelectionNetwork {
   };
   /// Does either comparators [begin, end) of `wires()`, which all keep the
   /// same, or (kSort) a full sort of the wires [begin, end), at most
-  /// kSortedAtOnce of them.
+  /// kSortedAtOnce of them. Every wire is in one such sort, before anything
+  /// else touches it; it may be alone there.
   struct Run {
     enum class Kind : std::uint8_t { kBoth, kLow, kHigh, kSort };
     Kind kind;
