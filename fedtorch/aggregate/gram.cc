@@ -19,7 +19,7 @@ namespace {
 
 // Columns of one call of a kernel: enough to hide the way from memory, few
 // enough to share a million columns among threads.
-constexpr std::size_t kChunk = 8192;
+constexpr std::size_t kChunk = 16384;
 constexpr std::size_t kMostCentred = 31;
 
 std::size_t NumChunks(std::size_t columns) {
