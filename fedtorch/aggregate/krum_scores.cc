@@ -1,6 +1,8 @@
 #include "fedtorch/aggregate/krum_scores.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace fedtorch::aggregate {
 
@@ -51,17 +53,29 @@ double KrumForm::Between(const Geometry& geometry,
   return squared;
 }
 
-std::vector<double> KrumForm::Scores(const Geometry& geometry,
-                                     std::int64_t n,
-                                     std::int64_t f) const {
-  const std::int64_t count = std::clamp<std::int64_t>(
-      n - f - fewer, 0, std::max<std::int64_t>(0, n - 1));
+Matrix KrumForm::Distances(const Geometry& geometry, std::int64_t n) const {
+  Matrix distances(n, n);
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = i + 1; j < n; ++j) {
+      distances(i, j) = distances(j, i) = Between(geometry, i, j);
+    }
+  }
+  return distances;
+}
+
+std::vector<double> KrumForm::Scores(const Matrix& distances,
+                                     std::span<const std::int64_t> rows,
+                                     std::int64_t f,
+                                     std::int64_t least) const {
+  const auto n = static_cast<std::int64_t>(rows.size());
+  const std::int64_t count = std::min(std::max(n - f - fewer, least),
+                                      std::max<std::int64_t>(0, n - 1));
   std::vector<double> scores;
   std::vector<double> others;
-  for (std::int64_t i = 0; i < n; ++i) {
+  for (const std::int64_t row : rows) {
     others.clear();
-    for (std::int64_t j = 0; j < n; ++j) {
-      if (j != i) others.push_back(Between(geometry, i, j));
+    for (const std::int64_t other : rows) {
+      if (other != row) others.push_back(distances(row, other));
     }
     // Sorted, so that the sum does not depend on the order of the rows.
     std::sort(others.begin(), others.end());
@@ -72,6 +86,32 @@ std::vector<double> KrumForm::Scores(const Geometry& geometry,
     scores.push_back(sum);
   }
   return scores;
+}
+
+std::vector<double> KrumForm::Scores(const Geometry& geometry,
+                                     std::int64_t n,
+                                     std::int64_t f) const {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(n));
+  std::iota(rows.begin(), rows.end(), 0);
+  return Scores(Distances(geometry, n), rows, f, 0);
+}
+
+std::vector<std::int64_t> KrumForm::SelectOneByOne(const Geometry& geometry,
+                                                   std::int64_t n,
+                                                   std::int64_t f,
+                                                   std::int64_t count) const {
+  const Matrix distances = Distances(geometry, n);
+  std::vector<std::int64_t> left(static_cast<std::size_t>(n));
+  std::iota(left.begin(), left.end(), 0);
+  std::vector<std::int64_t> selected;
+  while (static_cast<std::int64_t>(selected.size()) < count) {
+    const std::vector<double> scores = Scores(distances, left, f, 1);
+    const auto best = std::min_element(scores.begin(), scores.end());
+    const auto place = left.begin() + (best - scores.begin());
+    selected.push_back(*place);
+    left.erase(place);
+  }
+  return selected;
 }
 
 }  // namespace fedtorch::aggregate

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,22 @@ struct KrumForm {
   std::vector<double> Scores(const Geometry& geometry,
                              std::int64_t n,
                              std::int64_t f) const;
+  /// The same among the vectors `rows` only, in their order, from distances of
+  /// the form; at least `least` neighbours count where there are others.
+  std::vector<double> Scores(const Matrix& distances,
+                             std::span<const std::int64_t> rows,
+                             std::int64_t f,
+                             std::int64_t least) const;
+  /// Distances of the form between the first `n` vectors, [n, n].
+  Matrix Distances(const Geometry& geometry, std::int64_t n) const;
+  /// Takes the best vector of the first `n` away `count` <= n times, scoring
+  /// what is left anew each time, and returns them in that order. One
+  /// neighbour at least counts, so that no choice is left to the row numbers.
+  /// Cost: O(n^2 log n) for every choice, all from one distance matrix.
+  std::vector<std::int64_t> SelectOneByOne(const Geometry& geometry,
+                                           std::int64_t n,
+                                           std::int64_t f,
+                                           std::int64_t count) const;
   /// Distance of the form between two vectors.
   double Between(const Geometry& geometry,
                  std::int64_t i,

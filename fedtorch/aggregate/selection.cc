@@ -1,0 +1,81 @@
+#include "fedtorch/aggregate/selection.h"
+
+#include "fedtorch/core/errors.h"
+
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace fedtorch::aggregate {
+
+std::vector<std::int64_t> Smallest(std::span<const double> values,
+                                   std::int64_t count) {
+  std::vector<std::int64_t> order(values.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
+    return values[static_cast<std::size_t>(a)] <
+           values[static_cast<std::size_t>(b)];
+  });
+  order.resize(static_cast<std::size_t>(count));
+  return order;
+}
+
+std::vector<double> MeanOver(std::span<const std::int64_t> rows,
+                             std::int64_t size) {
+  FEDTORCH_CHECK(!rows.empty(), "a mean of no rows");
+  std::vector<double> coefficients(static_cast<std::size_t>(size));
+  for (const std::int64_t row : rows) {
+    coefficients[static_cast<std::size_t>(row)] =
+        1.0 / static_cast<double>(rows.size());
+  }
+  return coefficients;
+}
+
+bool AtMostSubsets(std::int64_t n, std::int64_t k, double limit) {
+  double count = 1.0;
+  for (std::int64_t i = 1; i <= std::min(k, n - k); ++i) {
+    count *= static_cast<double>(n - std::min(k, n - k) + i) /
+             static_cast<double>(i);
+    // Grows with i, so that it may stop early, before it overflows.
+    if (count > limit * (1.0 + 1e-9)) return false;
+  }
+  return count <= limit * (1.0 + 1e-9);
+}
+
+Result Joined(const Inputs& inputs, Combination combination) {
+  Result result;
+  result.vector = inputs.Combine(combination.coefficients);
+  std::vector<double> base(static_cast<std::size_t>(inputs.num_base_rows()));
+  for (std::int64_t i = 0; i < inputs.size(); ++i) {
+    const double factor = combination.coefficients[static_cast<std::size_t>(i)];
+    if (factor == 0.0) continue;
+    const std::vector<double> row = inputs.BaseCoefficients(i);
+    for (std::size_t k = 0; k < base.size(); ++k) base[k] += factor * row[k];
+  }
+  for (std::size_t k = 0; k < base.size(); ++k) {
+    if (base[k] != 0.0) result.kept.push_back(static_cast<std::int64_t>(k));
+  }
+  result.scores = std::move(combination.scores);
+  result.diagnostics = std::move(combination.diagnostics);
+  return result;
+}
+
+std::vector<double> SquaredDistancesTo(const Inputs& inputs,
+                                       std::span<const double> point) {
+  std::vector<double> distances(static_cast<std::size_t>(inputs.size()));
+  inputs.table().Visit([&](auto rows) {
+    tbb::parallel_for(std::size_t{0}, rows.size(), [&](std::size_t i) {
+      double sum = 0.0;
+      for (std::size_t k = 0; k < point.size(); ++k) {
+        const double difference = static_cast<double>(rows[i][k]) - point[k];
+        sum += difference * difference;
+      }
+      distances[i] = sum;
+    });
+  });
+  return distances;
+}
+
+}  // namespace fedtorch::aggregate
