@@ -1,0 +1,66 @@
+#include "fedtorch/aggregate/chosen_rows.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fedtorch::aggregate {
+
+Result WeightedRows(const Inputs& inputs, std::vector<double> coefficients) {
+  Result result;
+  std::vector<double> base(static_cast<std::size_t>(inputs.num_base_rows()));
+  for (std::int64_t i = 0; i < inputs.size(); ++i) {
+    const double factor = coefficients[static_cast<std::size_t>(i)];
+    if (factor == 0.0) continue;
+    const std::vector<double> row = inputs.BaseCoefficients(i);
+    for (std::size_t k = 0; k < base.size(); ++k) base[k] += factor * row[k];
+  }
+  for (std::size_t k = 0; k < base.size(); ++k) {
+    if (base[k] != 0.0) result.kept.push_back(static_cast<std::int64_t>(k));
+  }
+  coefficients.resize(
+      static_cast<std::size_t>(inputs.size() + inputs.num_references()));
+  result.vector = inputs.Combine(coefficients);
+  return result;
+}
+
+Result MeanOfRows(const Inputs& inputs, std::span<const std::int64_t> chosen) {
+  std::vector<double> coefficients(static_cast<std::size_t>(inputs.size()));
+  for (const std::int64_t row : chosen) {
+    coefficients[static_cast<std::size_t>(row)] =
+        1.0 / static_cast<double>(chosen.size());
+  }
+  return WeightedRows(inputs, std::move(coefficients));
+}
+
+double MedianOf(std::vector<double> values) {
+  if (values.empty()) return 0.0;
+  const std::size_t half = values.size() / 2;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(half);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return 0.5 * *middle + 0.5 * *std::max_element(values.begin(), middle);
+}
+
+Spread SpreadOf(std::span<const double> values, std::int64_t ddof) {
+  Spread spread;
+  if (values.empty()) return spread;
+  for (const double value : values) spread.mean += value;
+  spread.mean /= static_cast<double>(values.size());
+  const std::int64_t divisor = static_cast<std::int64_t>(values.size()) - ddof;
+  if (divisor < 1) return spread;
+  // Scaled, since the squares of huge values leave the numbers.
+  double largest = 0.0;
+  for (const double value : values) {
+    largest = std::max(largest, std::fabs(value - spread.mean));
+  }
+  if (largest == 0.0) return spread;
+  double sum = 0.0;
+  for (const double value : values) {
+    const double part = (value - spread.mean) / largest;
+    sum += part * part;
+  }
+  spread.deviation = largest * std::sqrt(sum / static_cast<double>(divisor));
+  return spread;
+}
+
+}  // namespace fedtorch::aggregate

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "fedtorch/aggregate/aggregator.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace fedtorch::aggregate {
+
+/// Returns sum_i coefficients[i] y_i [d] and, as `kept`, the rows of the table
+/// that entered it; `coefficients` has one entry an input. Cost: O(nd).
+Result WeightedRows(const Inputs& inputs, std::vector<double> coefficients);
+/// The same for the mean of the named inputs; for none of them the zero vector.
+Result MeanOfRows(const Inputs& inputs, std::span<const std::int64_t> chosen);
+
+/// Returns the middle value, or the mean of the two in the middle; 0 for none.
+double MedianOf(std::vector<double> values);
+
+/// Holds mean and standard deviation of scores.
+struct Spread {
+  double mean = 0.0;
+  double deviation = 0.0;  ///< 0 where size - ddof < 1
+};
+Spread SpreadOf(std::span<const double> values, std::int64_t ddof);
+
+}  // namespace fedtorch::aggregate
