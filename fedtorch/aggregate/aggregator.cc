@@ -33,7 +33,8 @@ std::optional<Combination> Aggregator::Combine(
 
 Result Aggregator::Aggregate(const Inputs& inputs,
                              const Context& context) const {
-  const std::vector<std::vector<double>> references = References(context);
+  const std::vector<std::vector<double>> references =
+      References(inputs, context);
   std::vector<std::span<const double>> views(references.begin(),
                                              references.end());
   const Inputs all = references.empty() ? inputs : inputs.WithReferences(views);

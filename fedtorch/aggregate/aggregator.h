@@ -117,7 +117,9 @@ class Aggregator {
   virtual bool needs_server_data() const { return false; }
 
   /// Vectors [d] that Combine measures distances to, behind the inputs.
-  virtual std::vector<std::vector<double>> References(const Context&) const {
+  virtual std::vector<std::vector<double>> References(const Inputs& inputs,
+                                                      const Context&) const {
+    (void)inputs;
     return {};
   }
   /// For a linear rule: its coefficients, from inner products alone; nullopt

@@ -191,7 +191,6 @@ Result Pipeline::Run(std::span<const std::int64_t> finite,
 
 std::optional<std::vector<double>> Pipeline::Coefficients(
     const Inputs& inputs, const Context& context) const {
-  if (!rule_->References(context).empty()) return std::nullopt;
   Inputs mixed = inputs;
   Matrix through;  // [mixed, inputs]
   bool identity = true;
@@ -215,6 +214,7 @@ std::optional<std::vector<double>> Pipeline::Coefficients(
     identity = false;
     mixed = mixed.Mixed(step);
   }
+  if (!rule_->References(mixed, context).empty()) return std::nullopt;
   const auto combination = rule_->Combine(mixed.geometry(), mixed, context);
   if (!combination) return std::nullopt;
   if (identity) return combination->coefficients;

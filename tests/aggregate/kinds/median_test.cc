@@ -1,5 +1,6 @@
 #include "fedtorch/core/stream.h"
 #include "tests/aggregate/aggregate_case.h"
+#include "tests/aggregate/rule_case.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -105,6 +106,23 @@ TEST(Median, TakesCohortsThatFillTheCache) {
   for (std::size_t j = 0; j < 35; ++j) {
     EXPECT_EQ(median[j], 2999.5 + static_cast<double>(j));
   }
+}
+
+TEST(Median, TakesTheLowerOfTwoWhereToldSo) {
+  const Rows rows = {{1, -4}, {3, -2}, {10, 7}, {2, 5}};
+  EXPECT_THAT(Joined("median", rows), ElementsAre(2.5, 1.5));
+  for (const bool as_float : {false, true}) {
+    EXPECT_THAT(Joined("{name: median, even: lower}", rows, {}, as_float),
+                ElementsAre(2.0, -2.0));
+  }
+  // An odd number has one in the middle.
+  EXPECT_THAT(Joined("{name: median, even: lower}", InputA()),
+              ElementsAre(4.0, 5.0, 6.0));
+}
+
+TEST(Median, SurvivesAnything) {
+  ExpectSurvives("median", 10, 3, /*bounded=*/true);
+  ExpectSurvives("{name: median, even: lower}", 10, 4, /*bounded=*/true);
 }
 
 TEST(Median, NeedsTheWholeTable) {
