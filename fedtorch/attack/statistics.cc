@@ -66,4 +66,48 @@ Statistics StatisticsOf(const aggregate::UpdateTable& table,
   return result;
 }
 
+std::int64_t ReadDdof(config::Section& section) {
+  return section.Int({.name = "ddof",
+                      .help = "What is taken off n in the divisor of the "
+                              "standard deviation; libraries differ."},
+                     1,
+                     {.min = 0, .max = 1});
+}
+
+std::vector<double> NormsOf(const aggregate::UpdateTable& table) {
+  const std::vector<double> origin(static_cast<std::size_t>(table.dimension));
+  std::vector<double> norms = OffsetsOf(table, origin, {}).squares;
+  for (double& norm : norms) norm = std::sqrt(norm);
+  return norms;
+}
+
+Offsets OffsetsOf(const aggregate::UpdateTable& table,
+                  std::span<const double> point,
+                  std::span<const double> direction) {
+  Offsets offsets;
+  const auto count = static_cast<std::size_t>(table.num_rows());
+  offsets.squares.resize(count);
+  offsets.along.resize(count);
+  table.Visit([&](auto rows) {
+    tbb::parallel_for(std::size_t{0}, count, [&](std::size_t i) {
+      double square = 0.0;
+      double along = 0.0;
+      for (std::size_t k = 0; k < point.size(); ++k) {
+        const double off = static_cast<double>(rows[i][k]) - point[k];
+        square += off * off;
+        if (!direction.empty()) along += off * direction[k];
+      }
+      offsets.squares[i] = square;
+      offsets.along[i] = along;
+    });
+  });
+  return offsets;
+}
+
+double NormOf(std::span<const double> vector) {
+  double square = 0.0;
+  for (const double value : vector) square += value * value;
+  return std::sqrt(square);
+}
+
 }  // namespace fedtorch::attack

@@ -109,6 +109,14 @@ std::optional<std::int64_t> Section::AutoInt(const Key& key, IntRange range) {
   return UnpackOptional<std::int64_t>(state_->Read(node_, std::move(asked)));
 }
 
+std::optional<double> Section::AutoReal(const Key& key, RealRange range) {
+  AskedKey asked(key, KeyType::kReal);
+  asked.reals = range;
+  asked.automatic = true;
+  asked.fallback = {Scalar("auto")};
+  return UnpackOptional<double>(state_->Read(node_, std::move(asked)));
+}
+
 std::vector<std::int64_t> Section::Ints(
     const Key& key,
     std::optional<std::vector<std::int64_t>> fallback,

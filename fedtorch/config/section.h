@@ -80,6 +80,7 @@ class Section {
   std::optional<std::string> OptionalText(const Key& key);
   /// Reads the word `auto` (the default, returned as nullopt) or a number.
   std::optional<std::int64_t> AutoInt(const Key& key, IntRange range = {});
+  std::optional<double> AutoReal(const Key& key, RealRange range = {});
 
   std::vector<std::int64_t> Ints(
       const Key& key,

@@ -19,7 +19,7 @@ TEST(Section, ReadsEveryTypeOfKey) {
       "int: -3\nreal: 2.5e-1\nwhole: 4\nbool: true\ntext: a word\n"
       "quoted: '12'\nchoice: two\nints: [1, 2]\nreals: [1, .5]\n"
       "texts: [a, 'true']\nmaybe: 7\nnothing: null\nautomatic: auto\n"
-      "manual: 4\nempty: []\n";
+      "manual: 4\nweighed: auto\nmeasured: 1.5\nempty: []\n";
   EXPECT_THAT(
       ProblemsIn(
           text,
@@ -43,6 +43,8 @@ TEST(Section, ReadsEveryTypeOfKey) {
             EXPECT_EQ(root.OptionalText({.name = "nothing"}), std::nullopt);
             EXPECT_EQ(root.AutoInt({.name = "automatic"}), std::nullopt);
             EXPECT_EQ(root.AutoInt({.name = "manual"}), 4);
+            EXPECT_EQ(root.AutoReal({.name = "weighed"}), std::nullopt);
+            EXPECT_EQ(root.AutoReal({.name = "measured"}), 1.5);
             EXPECT_THAT(
                 root.Ints({.name = "empty"}, std::vector<std::int64_t>{1}),
                 IsEmpty());
