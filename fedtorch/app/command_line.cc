@@ -28,6 +28,7 @@ struct Parsed {
   bool schema_markdown = false;
   Format doctor_format = Format::kText;
   BenchOptions bench;
+  RowsOptions rows;
   std::string shell;
   std::function<int()> action;
 };
@@ -135,6 +136,92 @@ void BuildBench(CLI::App* app, Parsed* parsed) {
       [parsed] { parsed->action = [parsed] { return Bench(parsed->bench); }; });
 }
 
+void AddRows(CLI::App* command, RowsOptions* options) {
+  command
+      ->add_option("input",
+                   options->input,
+                   "Rows of numbers: a CSV file without header, or NPY")
+      ->type_name("INPUT")
+      ->required();
+  command
+      ->add_option("--pre",
+                   options->stages,
+                   "Pre-aggregator, e.g. '{name: nnm, f: 1}'; repeatable, in "
+                   "order")
+      ->type_name("YAML")
+      ->take_all()
+      ->expected(1);
+  command
+      ->add_option(
+          "--precision", options->precision, "Arithmetic: float32 or float64")
+      ->check(CLI::IsMember({"float32", "float64"}))
+      ->type_name("TYPE");
+  command
+      ->add_option("--declared-f",
+                   options->declared_f,
+                   "Adversaries the defence is told of, for f: auto")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  command
+      ->add_option(
+          "--previous", options->previous, "File of the last round's aggregate")
+      ->type_name("FILE");
+  command->add_option("--model", options->model, "File of the global model")
+      ->type_name("FILE");
+  command
+      ->add_option("--server-update",
+                   options->server_update,
+                   "File of the server's own update (fltrust)")
+      ->type_name("FILE");
+  command->add_option("--seed", options->seed, "Seed of what is drawn")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  command->add_option("--round", options->round, "Round that is played")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+}
+
+void BuildRows(CLI::App* app, Parsed* parsed) {
+  auto* aggregate = app->add_subcommand(
+      "aggregate", "Join the rows of a file by a defence; prints JSON");
+  AddRows(aggregate, &parsed->rows);
+  aggregate
+      ->add_option("--rule",
+                   parsed->rows.rule,
+                   "Rule, e.g. krum or '{name: krum, f: 1}'")
+      ->type_name("YAML")
+      ->required();
+  aggregate->final_callback([parsed] {
+    parsed->action = [parsed] { return Aggregate(parsed->rows); };
+  });
+  auto* attack = app->add_subcommand(
+      "attack", "Craft what adversaries send beside the rows; prints JSON");
+  AddRows(attack, &parsed->rows);
+  attack
+      ->add_option("--attack",
+                   parsed->rows.attack,
+                   "Attack, e.g. '{name: ipm, epsilon: 2}'")
+      ->type_name("YAML")
+      ->required();
+  attack
+      ->add_option("--num-byzantine",
+                   parsed->rows.num_byzantine,
+                   "Adversaries, who come beside the rows")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  attack
+      ->add_option(
+          "--rule", parsed->rows.rule, "Rule that the adversaries know of")
+      ->type_name("YAML");
+  attack
+      ->add_option("--own",
+                   parsed->rows.own,
+                   "File of the adversaries' own honest updates, a row each")
+      ->type_name("FILE");
+  attack->final_callback(
+      [parsed] { parsed->action = [parsed] { return Attack(parsed->rows); }; });
+}
+
 void BuildOthers(CLI::App* app, Parsed* parsed) {
   auto* resume = app->add_subcommand("resume", "Continue a stopped run");
   resume->add_option("directory", parsed->resume.directory, "Run directory")
@@ -169,7 +256,7 @@ void BuildOthers(CLI::App* app, Parsed* parsed) {
   list->add_option("what",
                    parsed->list.what,
                    "datasets, partitions, models, selections, algorithms, "
-                   "aggregators, optimizers or runs")
+                   "pre_aggregators, aggregators, attacks, optimizers or runs")
       ->type_name("WHAT");
   list->add_option("--dir", parsed->list.runs_dir, "Where runs are")
       ->type_name("DIR");
@@ -218,6 +305,7 @@ void BuildOthers(CLI::App* app, Parsed* parsed) {
   });
 
   BuildBench(app, parsed);
+  BuildRows(app, parsed);
 
   auto* completion = app->add_subcommand(
       "completion", "Print the completion script of a shell");

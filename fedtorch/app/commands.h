@@ -79,6 +79,23 @@ struct BenchOptions {
 std::vector<std::string> BenchWords();
 std::vector<std::string> BenchNames(const std::string& what);
 
+/// Holds the options of `fedrun aggregate` and `fedrun attack`.
+struct RowsOptions {
+  std::string input;                ///< CSV without header, or NPY
+  std::string rule;                 ///< YAML of server.aggregator
+  std::vector<std::string> stages;  ///< YAML of each pre-aggregator, in order
+  std::string attack;               ///< YAML of the attack
+  std::string own;                  ///< rows of the adversaries' own updates
+  std::int64_t num_byzantine = 1;
+  std::optional<std::int64_t> declared_f;  ///< for stages with f: auto
+  std::string precision = "float32";
+  std::string server_update;  ///< file of the server's own update
+  std::string previous;       ///< file of the last round's aggregate
+  std::string model;          ///< file of the global model
+  std::int64_t seed = 0;
+  std::int64_t round = 1;
+};
+
 /// Each command returns the exit code of the process and may throw the types of
 /// core/errors.h, which `RunMain` turns into messages and codes.
 int Run(const RunOptions& options);
@@ -90,5 +107,7 @@ int Describe(const DescribeOptions& options);
 int PrintSchema(bool markdown);
 int Doctor(Format format);
 int Bench(const BenchOptions& options);
+int Aggregate(const RowsOptions& options);
+int Attack(const RowsOptions& options);
 
 }  // namespace fedtorch::app

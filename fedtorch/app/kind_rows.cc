@@ -1,7 +1,9 @@
 #include "fedtorch/app/kind_rows.h"
 
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/pre/preaggregator.h"
 #include "fedtorch/algorithm/method.h"
+#include "fedtorch/attack/attack.h"
 #include "fedtorch/data/reader.h"
 #include "fedtorch/fleet/select/selector.h"
 #include "fedtorch/model/model.h"
@@ -37,7 +39,12 @@ std::vector<KindRow> AllKindRows() {
   Append(
       "selections", "federation.selection", fleet::select::AllKinds(), &rows);
   Append("algorithms", "algorithm", algorithm::AllKinds(), &rows);
+  Append("pre_aggregators",
+         "server.pre_aggregators[]",
+         aggregate::pre::AllKinds(),
+         &rows);
   Append("aggregators", "server.aggregator", aggregate::AllKinds(), &rows);
+  Append("attacks", "attack", attack::AllKinds(), &rows);
   Append("optimizers", "server.optimizer", server::AllKinds(), &rows);
   return rows;
 }

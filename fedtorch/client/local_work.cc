@@ -169,6 +169,20 @@ LocalWork LocalWork::Read(Section& parent) {
         0.0,
         {.min = 0.0});
   };
+  work.update_momentum = section.Real(
+      {.name = "update_momentum",
+       .help = "Momentum beta of a client's updates from round to round: it "
+               "sends m <- beta m + (1 - beta) delta; 0 = none.",
+       .aliases = {"worker_momentum"}},
+      0.0,
+      {.min = 0.0, .max = 1.0, .open_max = true});
+  work.update_momentum_sums =
+      section.Choice(
+          {.name = "update_momentum_form",
+           .help = "average: as above; sum: m <- beta m + delta, larger by the "
+                   "factor 1 / (1 - beta)."},
+          {"average", "sum"},
+          "average") == "sum";
   const auto chosen = section.ChooseKind(
       {.name = "optimizer", .help = "The client's optimiser."},
       {{"sgd",

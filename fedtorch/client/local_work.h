@@ -30,11 +30,15 @@ struct LocalWork {
   bool keep_last_batch = true;
   enum class Order { kEachEpoch, kOnce, kAsStored } order = Order::kEachEpoch;
   double lr = 0.1;
-  double momentum = 0.0;      ///< buffer starts at zero in every round
-  double weight_decay = 0.0;  ///< L2, in the gradient
+  double momentum = 0.0;           ///< buffer starts at zero in every round
+  double weight_decay = 0.0;       ///< L2, in the gradient
   double max_gradient_norm = 0.0;  ///< of a batch's mean; 0 = not clipped
   double max_example_norm = 0.0;   ///< of one example's; 0 = not clipped
   Schedule schedule;
+  /// Momentum of the updates of a client from round to round, 0 = none:
+  /// m <- beta m + (1 - beta) delta, or m <- beta m + delta where `sums`.
+  double update_momentum = 0.0;
+  bool update_momentum_sums = false;
 
   static LocalWork Read(config::Section& parent);
   /// Steps that a client of `samples` samples takes in `epochs` epochs (or

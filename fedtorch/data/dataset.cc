@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 namespace fedtorch::data {
 namespace {
@@ -164,6 +166,29 @@ void GatherTargets(const Dataset& dataset,
              static_cast<std::size_t>(dataset.target_length),
              indices,
              out);
+}
+
+Dataset Subset(const Dataset& dataset, std::span<const std::int64_t> indices) {
+  Dataset chosen = dataset;
+  const auto take = [&](auto* values, std::int64_t width) {
+    if (values->empty()) return;
+    const auto step = static_cast<std::size_t>(width);
+    std::remove_reference_t<decltype(*values)> out;
+    out.reserve(indices.size() * step);
+    for (const std::int64_t index : indices) {
+      const auto first =
+          values->begin() +
+          static_cast<std::ptrdiff_t>(static_cast<std::size_t>(index) * step);
+      out.insert(out.end(), first, first + width);
+    }
+    *values = std::move(out);
+  };
+  take(&chosen.bytes, dataset.feature_count());
+  take(&chosen.floats, dataset.feature_count());
+  take(&chosen.tokens, dataset.feature_count());
+  take(&chosen.targets, dataset.target_length);
+  take(&chosen.owners, 1);
+  return chosen;
 }
 
 }  // namespace fedtorch::data

@@ -52,6 +52,10 @@ struct Dataset {
   std::int64_t memory_bytes() const;
 };
 
+/// Returns the chosen samples as a dataset of their own, in the order given.
+/// Cost: a copy of them.
+Dataset Subset(const Dataset& dataset, std::span<const std::int64_t> indices);
+
 /// Writes normalised features of the chosen samples, [indices, shape...].
 /// Requires: type kUint8 or kFloat32; `out` holds indices * feature_count.
 /// Cost: one pass. Threads: safe.

@@ -8,7 +8,7 @@
 #define HWY_TARGET_INCLUDE "fedtorch/kernel/products.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.h.
-#include "fedtorch/kernel/lanes-inl.h"
+#include "fedtorch/kernel/lane_sums-inl.h"
 
 #include <hwy/cache_control.h>
 
@@ -484,79 +484,12 @@ HWY_INLINE void UpdateByTiles(const UpdateProduct<Real>& p, Real* w) {
   }
 }
 
-// The inner products below add up the lanes of kLanes vectors, one result a
-// vector. Two vectors are interleaved and added, which leaves half as many, and
-// so on; the first of these levels is done while the sums are in registers.
-#if HWY_TARGET == HWY_SCALAR
-template <class Real>
-HWY_INLINE Vector<Real> AddPair(Vector<Real> a, Vector<Real>) {
-  return a;
-}
-template <class Real>
-HWY_INLINE Vector<Real> SumPairs(const Real* from) {
-  return hn::Load(Tag<Real>(), from);
-}
-#else
-template <class Real>
-HWY_INLINE Vector<Real> AddPair(Vector<Real> a, Vector<Real> b) {
-  const Tag<Real> d;
-  return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
-}
-
-// Takes kLanes / 2 results of AddPair that lie at `from`.
-template <class Real>
-HWY_INLINE Vector<Real> SumPairs(const Real* from) {
-  const Tag<Real> d;
-  constexpr std::size_t kN = kLanes<Real>;
-  // The pair of the vectors i and i + 1.
-  const auto pair = [&](std::size_t i) {
-    return hn::Load(d, from + i / 2 * kN);
-  };
-  const auto halves = [&](Vector<Real> p, Vector<Real> q) {
-    return hn::Add(hn::ConcatLowerLower(d, q, p),
-                   hn::ConcatUpperUpper(d, q, p));
-  };
-  const auto blocks = [&](Vector<Real> p, Vector<Real> q) {
-    const auto sum = halves(p, q);
-    return hn::Add(sum, hn::SwapAdjacentBlocks(sum));
-  };
-  if constexpr (sizeof(Real) == 8) {
-    // Blocks of two lanes: a pair holds results already.
-    if constexpr (kN == 2) return pair(0);
-    if constexpr (kN == 4) return halves(pair(0), pair(2));
-    if constexpr (kN == 8) {
-      return hn::OddEvenBlocks(blocks(pair(2), pair(6)),
-                               blocks(pair(0), pair(4)));
-    }
-  } else {
-    // Blocks of four lanes: one level more.
-    const hn::Repartition<double, Tag<Real>> wide;
-    const auto four = [&](std::size_t i) {
-      const auto p = hn::BitCast(wide, pair(i));
-      const auto q = hn::BitCast(wide, pair(i + 2));
-      return hn::Add(hn::BitCast(d, hn::InterleaveLower(wide, p, q)),
-                     hn::BitCast(d, hn::InterleaveUpper(wide, p, q)));
-    };
-    if constexpr (kN == 4) return four(0);
-    if constexpr (kN == 8) return halves(four(0), four(4));
-    if constexpr (kN == 16) {
-      return hn::OddEvenBlocks(blocks(four(4), four(12)),
-                               blocks(four(0), four(8)));
-    }
-  }
-}
-#endif
-
 // Columns of d that are packed at once: [vector][row][lane] lies in the first
 // cache and has no two rows a power of two apart.
 constexpr std::size_t kPackedColumns = 512;
 constexpr std::size_t kDotRows = kTileRows[2] >= 12 ? 10 : 6;
 // Rows of W at a time: twice the products for one load of d.
 constexpr std::size_t kDotDepth = HWY_TARGET == HWY_SCALAR ? 1 : 2;
-
-// Vectors that hold the pairs of kLanes rows of W.
-template <class Real>
-constexpr std::size_t kPairs = (kLanes<Real> + 1) / 2;
 
 // Adds d[m, n] * w[k, n] for one vector of columns n.
 template <std::size_t kRows, std::size_t kDepth, bool kPartial, class Real>

@@ -144,6 +144,28 @@ HWY_INLINE double DotOf(const Real* x, const Real* y, std::size_t size) {
 }
 
 template <class Real>
+HWY_INLINE double SquaredDistanceOf(const Real* x,
+                                    const Real* y,
+                                    std::size_t size) {
+  double sums[8] = {};
+  std::size_t i = 0;
+  for (; i + 8 <= size; i += 8) {
+    for (std::size_t j = 0; j < 8; ++j) {
+      const double difference =
+          static_cast<double>(x[i + j]) - static_cast<double>(y[i + j]);
+      sums[j] += difference * difference;
+    }
+  }
+  for (; i < size; ++i) {
+    const double difference =
+        static_cast<double>(x[i]) - static_cast<double>(y[i]);
+    sums[0] += difference * difference;
+  }
+  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) +
+         ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+}
+
+template <class Real>
 HWY_INLINE double SubtractAll(const Real* x,
                               const Real* y,
                               std::size_t size,
@@ -191,6 +213,10 @@ HWY_INLINE double SubtractAll(const Real* x,
   double Dot##Bits(const Real* x, const Real* y, std::size_t size) { \
     return DotOf(x, y, size);                                        \
   }                                                                  \
+  double SquaredDistance##Bits(                                      \
+      const Real* x, const Real* y, std::size_t size) {              \
+    return SquaredDistanceOf(x, y, size);                            \
+  }                                                                  \
   double Subtract##Bits(                                             \
       const Real* x, const Real* y, std::size_t size, Real* out) {   \
     return SubtractAll(x, y, size, out);                             \
@@ -212,6 +238,7 @@ namespace fedtorch::kernel {
   HWY_EXPORT(Scale##Bits);                                                     \
   HWY_EXPORT(AddScaled##Bits);                                                 \
   HWY_EXPORT(Dot##Bits);                                                       \
+  HWY_EXPORT(SquaredDistance##Bits);                                           \
   HWY_EXPORT(Subtract##Bits);                                                  \
   template <>                                                                  \
   void ApplyUpdate(const Update<Real>& update,                                 \
@@ -241,6 +268,10 @@ namespace fedtorch::kernel {
   template <>                                                                  \
   double Dot(const Real* x, const Real* y, std::size_t size) {                 \
     return HWY_DYNAMIC_DISPATCH(Dot##Bits)(x, y, size);                        \
+  }                                                                            \
+  template <>                                                                  \
+  double SquaredDistance(const Real* x, const Real* y, std::size_t size) {     \
+    return HWY_DYNAMIC_DISPATCH(SquaredDistance##Bits)(x, y, size);            \
   }                                                                            \
   template <>                                                                  \
   double Subtract(const Real* x, const Real* y, std::size_t size, Real* out) { \

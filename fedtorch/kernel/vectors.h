@@ -36,6 +36,11 @@ void AddScaled(Real factor, const Real* x, std::size_t size, Real* y);
 template <class Real>
 double Dot(const Real* x, const Real* y, std::size_t size);
 
+/// Returns sum (x - y)^2 over `size` values, differences and sums in double in
+/// a fixed order.
+template <class Real>
+double SquaredDistance(const Real* x, const Real* y, std::size_t size);
+
 /// out = x - y over `size` values. Returns the squared norm of `out`, summed in
 /// double in a fixed order: in one pass, as each costs the way to memory.
 template <class Real>

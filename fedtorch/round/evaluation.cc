@@ -41,7 +41,7 @@ struct Results {
 void Predict(Workers& workers,
              const GlobalModel& model,
              const client::StateStore& store,
-             bool on_test_set,
+             std::unique_ptr<client::BatchReader> Worker::*reader_of,
              std::int64_t target_length,
              const std::vector<Chunk>& chunks,
              Results* results) {
@@ -60,8 +60,7 @@ void Predict(Workers& workers,
     } else {
       std::copy(buffers.begin(), buffers.end(), session.buffers().begin());
     }
-    client::BatchReader& reader =
-        on_test_set ? *worker.test_reader : *worker.train_reader;
+    client::BatchReader& reader = *(worker.*reader_of);
     session.Predict(reader.Read(chunk.indices),
                     results->View(chunk.first,
                                   chunk.indices.size() *
@@ -106,7 +105,8 @@ void AppendSpread(const std::string& prefix,
 }  // namespace
 
 bool Evaluation::CentralIsDue(std::int64_t round) const {
-  return experiment_.evaluation.central && world_.corpus.test &&
+  return experiment_.evaluation.central &&
+         (world_.corpus.test || world_.validation) &&
          (round % experiment_.evaluation.every == 0 ||
           round == experiment_.rounds);
 }
@@ -124,7 +124,19 @@ bool Evaluation::IsDue(std::int64_t round) const {
 EvaluationReport Evaluation::Run(std::int64_t round, const GlobalModel& model) {
   const auto start = std::chrono::steady_clock::now();
   EvaluationReport report;
-  if (CentralIsDue(round)) Central(model, &report);
+  if (CentralIsDue(round)) {
+    if (world_.validation) {
+      Central(model,
+              *world_.validation,
+              &Worker::validation_reader,
+              "validation",
+              &report);
+    }
+    if (world_.corpus.test) {
+      Central(
+          model, *world_.corpus.test, &Worker::test_reader, "test", &report);
+    }
+  }
   if (ClientsAreDue(round)) {
     for (const std::string& set : experiment_.evaluation.client_sets) {
       OnClients(round, model, set, &report);
@@ -136,8 +148,11 @@ EvaluationReport Evaluation::Run(std::int64_t round, const GlobalModel& model) {
   return report;
 }
 
-void Evaluation::Central(const GlobalModel& model, EvaluationReport* report) {
-  const data::Dataset& test = *world_.corpus.test;
+void Evaluation::Central(const GlobalModel& model,
+                         const data::Dataset& test,
+                         std::unique_ptr<client::BatchReader> Worker::*reader,
+                         const std::string& name,
+                         EvaluationReport* report) {
   std::vector<std::int64_t> all(static_cast<std::size_t>(test.size()));
   std::iota(all.begin(), all.end(), 0);
   std::vector<Chunk> chunks;
@@ -149,20 +164,21 @@ void Evaluation::Central(const GlobalModel& model, EvaluationReport* report) {
                                              &chunks);
   const bool two_classes = test.num_classes == 2;
   Results results(positions, two_classes);
-  Predict(workers_, model, store_, true, test.target_length, chunks, &results);
+  Predict(
+      workers_, model, store_, reader, test.target_length, chunks, &results);
   metric::Tally tally(test.num_classes);
   for (std::size_t i = 0; i < positions; ++i) {
     tally.Add(results.losses[i], results.predicted[i], test.targets[i]);
     if (two_classes) tally.AddScore(results.second_scores[i], test.targets[i]);
   }
-  report->metrics.emplace_back("test/loss", tally.Loss());
-  report->metrics.emplace_back("test/accuracy", tally.Accuracy());
-  report->metrics.emplace_back("test/macro_f1", tally.MacroF1());
+  report->metrics.emplace_back(name + "/loss", tally.Loss());
+  report->metrics.emplace_back(name + "/accuracy", tally.Accuracy());
+  report->metrics.emplace_back(name + "/macro_f1", tally.MacroF1());
   if (const auto auc = tally.Auc()) {
-    report->metrics.emplace_back("test/auc", *auc);
+    report->metrics.emplace_back(name + "/auc", *auc);
   }
   if (world_.input.tokens) {
-    report->metrics.emplace_back("test/perplexity", tally.Perplexity());
+    report->metrics.emplace_back(name + "/perplexity", tally.Perplexity());
   }
 }
 
@@ -217,8 +233,13 @@ void Evaluation::OnClients(std::int64_t round,
                              &chunks);
   }
   Results results(positions, false);
-  Predict(
-      workers_, model, store_, false, train.target_length, chunks, &results);
+  Predict(workers_,
+          model,
+          store_,
+          &Worker::train_reader,
+          train.target_length,
+          chunks,
+          &results);
 
   std::vector<double> accuracies;
   std::vector<double> losses;

@@ -52,7 +52,11 @@ class Evaluation {
   EvaluationReport Run(std::int64_t round, const GlobalModel& model);
 
  private:
-  void Central(const GlobalModel& model, EvaluationReport* report);
+  void Central(const GlobalModel& model,
+               const data::Dataset& test,
+               std::unique_ptr<client::BatchReader> Worker::*reader,
+               const std::string& name,
+               EvaluationReport* report);
   void OnClients(std::int64_t round,
                  const GlobalModel& model,
                  const std::string& set,

@@ -55,6 +55,13 @@ void ReadData(Section& root, Experiment* experiment) {
       std::nullopt);
   ReadPartition(data, experiment);
 
+  experiment->validation_share = data.Real(
+      {.name = "validation",
+       .help = "Share of the training samples that the server holds back to "
+               "choose settings on; drawn at random before the split."},
+      0.0,
+      {.min = 0.0, .max = 1.0, .open_max = true});
+
   Section split = data.Child(
       {.name = "client_split",
        .help = "Shares of every client's samples; they add up to 1."});
@@ -185,29 +192,63 @@ void ReadServer(Section& root, Experiment* experiment) {
       {.name = "optimizer", .help = "How the server steps along the update."},
       server::AllKinds(),
       "sgd");
-  // The trait of the kind is needed beside the object, so the choice is made
-  // by hand here.
-  const auto kinds = aggregate::AllKinds();
-  std::vector<config::KindFacts> facts;
-  for (const aggregate::Kind* kind : kinds) {
-    facts.push_back(
-        {kind->name, kind->summary, kind->source, [kind](Section& rule) {
-           kind->make(rule);
-         }});
-  }
-  const auto chosen = section.ChooseKind(
-      {.name = "aggregator", .help = "The rule that joins the updates."},
-      facts,
-      "mean");
-  if (chosen.index) {
-    experiment->aggregator = kinds[*chosen.index]->make(*chosen.section);
-    experiment->reduction = kinds[*chosen.index]->reduction;
-  }
+  experiment->defence = aggregate::Pipeline::Read(section);
+  experiment->root_samples = section.Int(
+      {.name = "root_samples",
+       .help = "Clean training samples that the server itself holds, for rules "
+               "that need them (fltrust, zeno); drawn at random, and the "
+               "clients keep them too.",
+       .unit = "samples"},
+      0,
+      {.min = 0});
+  experiment->fail_on_unservable =
+      section.Choice({.name = "unservable_cohort",
+                      .help = "A round whose cohort is too small for the "
+                              "defence and its f: it moves nothing and is "
+                              "recorded (skip), or ends the run (fail)."},
+                     {"skip", "fail"},
+                     "skip") == "fail";
   experiment->fail_on_nonfinite = section.Bool(
       {.name = "fail_on_nonfinite",
        .help = "End the run (exit code 3) at the first update that is not "
                "finite, instead of setting it aside."},
       false);
+}
+
+// Rules between the attack and the defence.
+void CheckDefence(Section& root, const Experiment& experiment) {
+  if (root.recording() || !experiment.defence.valid() ||
+      experiment.attack.attack == nullptr) {
+    return;
+  }
+  const attack::Options& attack = experiment.attack;
+  Section server = root.Child({.name = "server", .help = ""});
+  Section section = root.Child({.name = "attack", .help = ""});
+  if (experiment.defence.needs_declared_f() && !attack.present() &&
+      !attack.declared_f) {
+    server.Fail("aggregator",
+                "the defence tolerates f adversaries, and nothing says how "
+                "many; give f to the rule (and to each pre-aggregator that has "
+                "one), or attack.declared_f");
+  }
+  if (experiment.defence.needs_server_data() && experiment.root_samples == 0) {
+    server.Fail("root_samples",
+                "the rule compares updates with samples of the server's own; "
+                "expected root_samples >= 1");
+  }
+  if (attack.data == attack::Data::kNone && attack.present()) {
+    if (!attack.attack->crafts()) {
+      section.Fail("data",
+                   attack.name +
+                       " works through the adversaries' own training, so they "
+                       "need samples; use data: own or iid");
+    } else if (attack.attack->needs_own_updates() ||
+               attack.knowledge == attack::Knowledge::kColluders) {
+      section.Fail("data",
+                   "the adversaries start from their own honest updates, so "
+                   "they need samples; use data: own or iid");
+    }
+  }
 }
 
 void ReadEvaluation(Section& root, Experiment* experiment) {
@@ -366,6 +407,8 @@ Experiment Experiment::Read(Section root) {
     experiment.method_name = methods[*chosen.index]->name;
   }
   ReadServer(root, &experiment);
+  experiment.attack = attack::Options::Read(root);
+  CheckDefence(root, experiment);
   ReadEvaluation(root, &experiment);
   ReadRest(root, &experiment);
   return experiment;

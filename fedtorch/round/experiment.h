@@ -1,8 +1,9 @@
 #pragma once
 
-#include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/pipeline.h"
 #include "fedtorch/aggregate/weighting.h"
 #include "fedtorch/algorithm/method.h"
+#include "fedtorch/attack/options.h"
 #include "fedtorch/client/local_work.h"
 #include "fedtorch/config/section.h"
 #include "fedtorch/data/reader.h"
@@ -51,6 +52,7 @@ struct Experiment {
   std::int64_t min_samples = 1;
   std::uint64_t partition_seed = 0;
   SplitShares client_split;
+  double validation_share = 0.0;  ///< of the samples, held by the server
 
   model::Options model;
 
@@ -67,9 +69,13 @@ struct Experiment {
 
   aggregate::Weighting weighting = aggregate::Weighting::kSamples;
   std::unique_ptr<server::Optimizer> optimizer;
-  std::unique_ptr<aggregate::Aggregator> aggregator;
-  aggregate::Reduction reduction = aggregate::Reduction::kStream;
+  aggregate::Pipeline defence;
   bool fail_on_nonfinite = false;
+  /// Whether a round whose cohort the defence cannot serve ends the run; else
+  /// it moves nothing and says so.
+  bool fail_on_unservable = false;
+  std::int64_t root_samples = 0;  ///< clean samples of the server itself
+  attack::Options attack;
 
   EvaluationOptions evaluation;
   std::string output_dir;

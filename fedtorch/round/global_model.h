@@ -15,6 +15,9 @@ struct GlobalModel {
   std::vector<double> parameters;
   std::vector<double> buffers;
   std::vector<std::int64_t> counters;
+  /// The aggregate of the last round that had one [d]; empty before. Not part
+  /// of the hash: attacks and defences look at it.
+  std::vector<double> last_update;
 
   /// Draws the initial model from the streams of `seed`.
   static GlobalModel Initial(const model::Network& network, std::uint64_t seed);

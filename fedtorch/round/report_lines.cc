@@ -62,7 +62,7 @@ struct Course {
 };
 
 bool LowerIsBetter(const std::string& name) {
-  return name == "test/loss" || name == "test/perplexity";
+  return name.ends_with("/loss") || name.ends_with("/perplexity");
 }
 
 }  // namespace
@@ -105,6 +105,12 @@ core::JsonLine MetricsLine(const RoundReport* report,
     for (const auto& [name, value] : report->diagnostics) {
       line.Add(name, value);
     }
+    for (const auto& [name, value] : report->robustness) {
+      line.Add(name, value);
+    }
+    if (!report->skipped.empty()) {
+      line.Add("aggregate/skipped", report->skipped);
+    }
     line.Add("comm/up_bytes", report->up_bytes)
         .Add("comm/down_bytes", report->down_bytes);
   }
@@ -128,6 +134,7 @@ core::JsonLine TimingLine(std::int64_t round,
       .Add("wall_s", wall_seconds)
       .Add("select_s", report.select_seconds)
       .Add("train_s", report.train_seconds)
+      .Add("attack_s", report.attack_seconds)
       .Add("aggregate_s", report.aggregate_seconds)
       .Add("server_s", report.server_seconds)
       .Add("evaluate_s", evaluate_seconds)
@@ -212,6 +219,8 @@ core::JsonLine SummaryLine(const std::filesystem::path& metrics,
     rejected += json.value("cohort/rejected", std::int64_t{0});
     for (const auto& [name, value] : json.items()) {
       const bool followed = name.rfind("test/", 0) == 0 ||
+                            name.rfind("validation/", 0) == 0 ||
+                            name == "attack/success_rate" ||
                             name == "clients/test/accuracy/weighted_mean";
       if (!followed || !value.is_number()) continue;
       courses[name].values.push_back(value.get<double>());

@@ -82,6 +82,7 @@ class RunSession {
     CheckSpeed();
     experiment_.method->Start(
         static_cast<std::size_t>(world_.network.num_parameters()));
+    StartAttack();
     manifest_ = MakeManifest();
     if (request_.resume) {
       Continue();
@@ -99,6 +100,32 @@ class RunSession {
       Save();
     }
     directory_.SetStatus(record::RunState::kRunning, done_);
+  }
+
+  // Tells the attack what it will meet.
+  void StartAttack() {
+    if (!experiment_.attack.present()) return;
+    const data::Dataset& train = world_.corpus.train;
+    attack::Setting setting;
+    setting.shape = train.shape;
+    setting.num_classes = train.num_classes;
+    setting.tokens = train.type == data::FeatureType::kInt64;
+    setting.seed = experiment_.seed;
+    for (std::size_t c = 0; c < std::max<std::size_t>(1, train.mean.size());
+         ++c) {
+      const float mean = train.mean.empty() ? 0.0F : train.mean[c];
+      const float std = train.std.empty() ? 1.0F : train.std[c];
+      setting.dark.push_back((0.0F - mean) / std);
+      setting.bright.push_back((1.0F - mean) / std);
+    }
+    experiment_.attack.attack->Start(setting);
+    const std::int64_t clients = world_.num_clients();
+    const std::int64_t cohort = experiment_.selector->uses_cohort_size()
+                                    ? experiment_.CohortSize(clients)
+                                    : clients;
+    const std::string obstacle = experiment_.attack.attack->Obstacle(
+        cohort, experiment_.attack.DeclaredF(cohort, clients));
+    if (!obstacle.empty()) throw core::ConfigError("attack: " + obstacle);
   }
 
   // Takes up a run where its newest intact checkpoint stands.
@@ -180,6 +207,10 @@ class RunSession {
           name == "clients/test/accuracy/weighted_mean") {
         accuracy_ = value;
       }
+    }
+    if (!report.skipped.empty()) {
+      progress->Note("round " + std::to_string(round) +
+                     ": nothing moved: " + report.skipped);
     }
     if (report.num_rejected() > 0) {
       progress->Note("round " + std::to_string(round) + ": " +

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::string_view kMethodPrefix = "method/";
 constexpr std::string_view kOptimizerPrefix = "optimizer/";
+constexpr std::string_view kDefencePrefix = "defence/";
+constexpr std::string_view kAttackPrefix = "attack/";
 
 void AddState(const server::State& state,
               std::string_view prefix,
@@ -77,6 +79,11 @@ void SaveState(record::CheckpointFolder& folder,
   checkpoint.ints["counters"] = model.counters;
   AddState(experiment.method->SaveState(), kMethodPrefix, &checkpoint);
   AddState(experiment.optimizer->SaveState(), kOptimizerPrefix, &checkpoint);
+  AddState(experiment.defence.SaveState(), kDefencePrefix, &checkpoint);
+  AddState(experiment.attack.attack->SaveState(), kAttackPrefix, &checkpoint);
+  if (!model.last_update.empty()) {
+    checkpoint.doubles["last_update"] = model.last_update;
+  }
   folder.Save(checkpoint,
               ModelArraysOf(world.network, model),
               [&store](record::ClientStateSink& sink) {
@@ -98,6 +105,11 @@ void RestoreState(const record::LoadedCheckpoint& checkpoint,
   model->counters = Take(state.ints, "counters", model->counters.size());
   experiment.method->LoadState(TakeState(state, kMethodPrefix));
   experiment.optimizer->LoadState(TakeState(state, kOptimizerPrefix));
+  experiment.defence.LoadState(TakeState(state, kDefencePrefix));
+  experiment.attack.attack->LoadState(TakeState(state, kAttackPrefix));
+  const auto last = state.doubles.find("last_update");
+  model->last_update =
+      last == state.doubles.end() ? std::vector<double>{} : last->second;
   checkpoint.VisitClients([&store](std::int64_t client,
                                    const std::string& name,
                                    std::span<const std::byte> bytes) {

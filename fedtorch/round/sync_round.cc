@@ -2,6 +2,8 @@
 
 #include "fedtorch/core/errors.h"
 #include "fedtorch/kernel/vectors.h"
+#include "fedtorch/round/defence_report.h"
+#include "fedtorch/round/root_data.h"
 
 #include <algorithm>
 #include <chrono>
@@ -12,11 +14,11 @@
 namespace fedtorch::round {
 namespace {
 
-using aggregate::Reduction;
 using aggregate::Weighting;
 
 constexpr const char* kDeltas = "";
 constexpr const char* kBuffers = "buffers";
+constexpr const char* kMomentum = "update_momentum";
 
 constexpr double kAdmissibleNorm = 0x1p32;  // of ExactSum::Admissible
 
@@ -139,14 +141,21 @@ std::int64_t RoundReport::num_steps() const {
   return steps;
 }
 
+std::int64_t RoundReport::num_byzantine() const {
+  return std::count_if(clients.begin(), clients.end(), [](const auto& record) {
+    return record.byzantine && !record.dropped;
+  });
+}
+
 SyncRound::SyncRound(Experiment& experiment,
                      const World& world,
                      Workers& workers,
                      client::StateStore& store)
-    : experiment_(experiment),
-      world_(world),
-      workers_(workers),
-      store_(store) {}
+    : experiment_(experiment), world_(world), workers_(workers), store_(store) {
+  for (const model::TensorEntry& entry : world.network.layout().parameters) {
+    blocks_.push_back({entry.name, entry.offset, entry.size, entry.shape});
+  }
+}
 
 RoundReport SyncRound::Run(std::int64_t round, GlobalModel* model) {
   Stopwatch watch;
@@ -161,6 +170,8 @@ RoundReport SyncRound::Run(std::int64_t round, GlobalModel* model) {
 
   Train(*model, epochs, weights, &report);
   report.train_seconds = watch.Lap();
+  if (crafting_) Attack(*model, &report);
+  report.attack_seconds = watch.Lap();
 
   Aggregate(weights, &report, model);
   report.server_seconds = watch.Lap() - report.aggregate_seconds;
@@ -195,6 +206,23 @@ std::vector<ClientRecord> SyncRound::Select(
     record.dropped = assignment.epochs == 0 || record.samples == 0;
     records.push_back(record);
     epochs->push_back(assignment.epochs);
+  }
+  const attack::Options& attack = experiment_.attack;
+  if (!attack.present()) return records;
+  std::vector<std::int64_t> ids;
+  for (const ClientRecord& record : records) ids.push_back(record.client);
+  const std::vector<char> members =
+      attack.Members(ids, world_.num_clients(), experiment_.seed, round);
+  for (std::size_t slot = 0; slot < records.size(); ++slot) {
+    ClientRecord& record = records[slot];
+    record.byzantine = members[slot] != 0;
+    if (!record.byzantine || attack.data != attack::Data::kNone) continue;
+    // Without samples it has nothing to send but what it crafts; it claims as
+    // many samples as an honest client has.
+    const std::int64_t honest =
+        world_.num_clients() - attack.Count(world_.num_clients());
+    record.samples = world_.num_samples() / std::max<std::int64_t>(1, honest);
+    record.dropped = !(attack.ActiveIn(round) && attack.attack->crafts());
   }
   return records;
 }
@@ -241,14 +269,23 @@ void SyncRound::Train(const GlobalModel& model,
   }
   const std::size_t cohort = report->clients.size();
   counters_.assign(cohort, {});
-  if (experiment_.reduction == Reduction::kTable) {
-    table_.resize(cohort * sent_.size());
-  }
+  const attack::Options& attack = experiment_.attack;
+  const bool active = attack.ActiveIn(report->round);
+  crafting_ = active && attack.attack->crafts() && report->num_byzantine() > 0;
+  uses_table_ = crafting_ || !experiment_.defence.streams();
+  if (uses_table_) table_.resize(cohort * sent_.size());
+  // Who is going to send something else need not train.
+  const bool own_unused = crafting_ && !attack.attack->needs_own_updates() &&
+                          attack.knowledge == attack::Knowledge::kOmniscient;
 
   std::vector<std::int64_t> order;
   std::vector<std::int64_t> steps(cohort);
   for (std::size_t slot = 0; slot < cohort; ++slot) {
-    if (report->clients[slot].dropped) continue;
+    ClientRecord& record = report->clients[slot];
+    record.trained = !record.dropped &&
+                     !(record.byzantine &&
+                       (own_unused || attack.data == attack::Data::kNone));
+    if (!record.trained) continue;
     steps[slot] =
         experiment_.work.StepsOf(report->clients[slot].samples, epochs[slot]);
     order.push_back(static_cast<std::int64_t>(slot));
@@ -301,9 +338,12 @@ void SyncRound::Train(const GlobalModel& model,
   const auto extras =
       static_cast<std::int64_t>(experiment_.method->num_extras_sent());
   const auto sent_down = static_cast<std::int64_t>(broadcast_.size());
-  const auto trained = static_cast<std::int64_t>(order.size());
+  const auto sending = std::count_if(
+      report->clients.begin(), report->clients.end(), [](const auto& record) {
+        return !record.dropped;
+      });
   report->up_bytes =
-      trained * ((model_values * (1 + extras) + buffer_values) * value_bytes +
+      sending * ((model_values * (1 + extras) + buffer_values) * value_bytes +
                  counter_bytes);
   // Stragglers received the model before they were too late.
   report->down_bytes =
@@ -376,6 +416,9 @@ void SyncRound::TrainOne(Worker& worker,
   experiment_.method->Client(context);
   FEDTORCH_CHECK(update.delta.size() == sent_.size(),
                  "the method left no delta");
+  if (experiment_.work.update_momentum > 0.0) {
+    AddMomentum(record.client, &update);
+  }
   record.result = update.result;
   record.delta_norm =
       update.delta_norm ? *update.delta_norm : Norm(update.delta);
@@ -388,11 +431,8 @@ void SyncRound::TrainOne(Worker& worker,
   if (!record.rejected.empty()) return;
 
   // From here on the update counts.
-  if (experiment_.reduction == Reduction::kTable) {
-    std::copy(update.delta.begin(),
-              update.delta.end(),
-              table_.begin() +
-                  static_cast<std::ptrdiff_t>(slot * update.delta.size()));
+  if (uses_table_) {
+    std::copy(update.delta.begin(), update.delta.end(), TableRow(slot).begin());
   } else {
     TakeDelta(worker, weight, record.delta_norm);
   }
@@ -412,6 +452,167 @@ void SyncRound::TrainOne(Worker& worker,
     store_.Write(name, record.client, values);
   }
   worker.collected.seconds.hand_off += watch.Lap();
+}
+
+void SyncRound::AddMomentum(std::int64_t client,
+                            client::Update<float>* update) const {
+  const auto beta = static_cast<float>(experiment_.work.update_momentum);
+  const float share =
+      experiment_.work.update_momentum_sums ? 1.0F : 1.0F - beta;
+  std::vector<float> momentum;
+  if (!store_.Read(kMomentum, client, &momentum)) {
+    momentum.assign(update->delta.size(), 0.0F);
+  }
+  for (std::size_t i = 0; i < momentum.size(); ++i) {
+    momentum[i] = beta * momentum[i] + share * update->delta[i];
+  }
+  update->delta = momentum;
+  update->delta_norm.reset();
+  update->state[kMomentum] = std::move(momentum);
+}
+
+aggregate::UpdateTable SyncRound::TableOf(const std::vector<std::size_t>& slots,
+                                          const RoundReport& report) const {
+  aggregate::UpdateTable table;
+  table.dimension = static_cast<std::int64_t>(sent_.size());
+  table.all_finite = true;
+  std::vector<const float*> rows;
+  for (const std::size_t slot : slots) {
+    rows.push_back(table_.data() + slot * sent_.size());
+    table.clients.push_back(report.clients[slot].client);
+  }
+  table.rows = std::move(rows);
+  return table;
+}
+
+aggregate::Context SyncRound::ContextOf(const GlobalModel& model,
+                                        const RoundReport& report,
+                                        std::int64_t masked) const {
+  std::int64_t cohort = 0;
+  for (const ClientRecord& record : report.clients) {
+    if (!record.dropped) ++cohort;
+  }
+  return {.f = experiment_.attack.DeclaredF(cohort, world_.num_clients()),
+          .masked = masked,
+          .seed = experiment_.seed,
+          .round = report.round,
+          .previous = model.last_update,
+          .model = model.parameters,
+          .blocks = blocks_};
+}
+
+void SyncRound::Attack(const GlobalModel& model, RoundReport* report) {
+  const attack::Options& options = experiment_.attack;
+  std::vector<std::size_t> honest;
+  std::vector<std::size_t> own;   // adversaries that trained
+  std::vector<std::size_t> ours;  // all adversaries
+  std::int64_t total = 0;
+  for (std::size_t slot = 0; slot < report->clients.size(); ++slot) {
+    const ClientRecord& record = report->clients[slot];
+    if (record.dropped) continue;
+    ++total;
+    if (record.byzantine) ours.push_back(slot);
+    if (!record.rejected.empty()) continue;
+    if (!record.byzantine) {
+      honest.push_back(slot);
+    } else if (record.trained) {
+      own.push_back(slot);
+    }
+  }
+  // An attack that starts from its own updates is for those who have one.
+  if (options.attack->needs_own_updates()) ours = own;
+  const bool all_known =
+      options.knowledge == attack::Knowledge::kOmniscient && !honest.empty();
+  const aggregate::UpdateTable known =
+      TableOf(all_known ? honest : own, *report);
+  const aggregate::UpdateTable own_table = TableOf(own, *report);
+  report->robustness["attack/blind"] = 0.0;
+  if (ours.empty()) return;
+  attack::Crafted crafted;
+  if (known.num_rows() == 0) {
+    // Nobody to learn from: adversaries without data in a cohort of their own.
+    crafted.vectors.emplace_back(sent_.size(), 0.0);
+    report->robustness["attack/blind"] = 1.0;
+  } else {
+    attack::Scene scene;
+    scene.seed = experiment_.seed;
+    scene.round = report->round;
+    scene.known = &known;
+    scene.own = &own_table;
+    scene.num_byzantine = static_cast<std::int64_t>(ours.size());
+    scene.num_total = total;
+    for (const std::size_t slot : ours) {
+      scene.clients.push_back(report->clients[slot].client);
+    }
+    scene.defence = &experiment_.defence;
+    scene.context = ContextOf(model, *report, 0);
+    crafted = experiment_.attack.attack->Craft(scene);
+  }
+  FEDTORCH_CHECK(
+      crafted.vectors.size() == 1 || crafted.vectors.size() == ours.size(),
+      "one vector for all adversaries, or one for each");
+  for (const auto& [name, value] : crafted.diagnostics) {
+    report->robustness[name] = value;
+  }
+  // What they claim about their work is what an honest client did.
+  client::LocalResult claimed;
+  if (!honest.empty()) claimed = report->clients[honest.front()].result;
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    ClientRecord& record = report->clients[ours[i]];
+    const std::vector<double>& vector =
+        crafted.vectors[crafted.vectors.size() == 1 ? 0 : i];
+    const std::span<float> row = TableRow(ours[i]);
+    for (std::size_t k = 0; k < row.size(); ++k) {
+      row[k] = static_cast<float>(vector[k]);
+    }
+    record.rejected.clear();
+    if (!record.trained) record.result = claimed;
+    record.delta_norm = Norm(row);
+    if (!core::ExactSum::Admissible(1.0, row)) {
+      record.rejected = "delta is not finite or beyond 2^32";
+    }
+  }
+}
+
+std::vector<double> SyncRound::Defend(const std::vector<std::size_t>& admitted,
+                                      const std::vector<double>& weights,
+                                      const GlobalModel& model,
+                                      RoundReport* report) {
+  std::int64_t sent = 0;
+  for (const ClientRecord& record : report->clients) {
+    if (!record.dropped) ++sent;
+  }
+  const auto count = static_cast<std::int64_t>(admitted.size());
+  aggregate::UpdateTable table = TableOf(admitted, *report);
+  table.weights = weights;
+  aggregate::Context context = ContextOf(model, *report, sent - count);
+  RootData root(
+      experiment_, world_, workers_, model, report->round, report->lr);
+  if (!world_.root.empty()) context.server = &root;
+  report->skipped = experiment_.defence.Obstacle(
+      count, std::max<std::int64_t>(0, context.f - context.masked));
+  if (!report->skipped.empty()) {
+    if (experiment_.fail_on_unservable) {
+      throw core::RunError("round " + std::to_string(report->round) + ": " +
+                           report->skipped +
+                           "; set server.unservable_cohort=skip to go on "
+                           "without such rounds");
+    }
+    return {};
+  }
+  aggregate::Result result =
+      experiment_.defence.AggregateAndRemember(table, context);
+  for (const auto& [name, value] : result.diagnostics) {
+    report->robustness[name] = value;
+  }
+  if (experiment_.attack.present()) {
+    std::vector<char> byzantine;
+    for (const std::size_t slot : admitted) {
+      byzantine.push_back(report->clients[slot].byzantine ? 1 : 0);
+    }
+    report->robustness.merge(DefenceMetrics(table, byzantine, result));
+  }
+  return std::move(result.vector);
 }
 
 void SyncRound::Admit(Worker& worker, ClientRecord* record) const {
@@ -466,14 +667,18 @@ void SyncRound::Aggregate(const std::vector<double>& weights,
   const double factor = renormalise ? 1.0 / present : 1.0;
   double loss = 0.0;
   double loss_weight = 0.0;
+  double trained_weight = 0.0;
   std::vector<algorithm::Contribution> cohort;
   std::vector<double> effective;
   for (const std::size_t slot : admitted) {
     ClientRecord& record = report->clients[slot];
     record.weight = weights[slot] * factor;
     effective.push_back(record.weight);
-    loss += record.weight * record.result.loss;
-    loss_weight += record.weight;
+    if (record.trained && !record.byzantine) {
+      loss += record.weight * record.result.loss;
+      loss_weight += record.weight;
+    }
+    if (record.trained) trained_weight += weights[slot];
     cohort.push_back({.client = record.client,
                       .samples = record.samples,
                       .multiplicity = record.multiplicity,
@@ -484,28 +689,21 @@ void SyncRound::Aggregate(const std::vector<double>& weights,
                            ? loss / loss_weight
                            : std::numeric_limits<double>::quiet_NaN();
 
+  if (experiment_.attack.present()) {
+    const auto present_now = static_cast<double>(report->num_byzantine());
+    double sent = 0.0;
+    for (const ClientRecord& record : report->clients) {
+      if (!record.dropped) sent += 1.0;
+    }
+    report->robustness["attack/byzantine"] = present_now;
+    if (sent > 0.0) report->robustness["attack/share"] = present_now / sent;
+  }
   std::vector<double> aggregate;
-  if (experiment_.reduction == Reduction::kStream) {
+  if (!uses_table_) {
     aggregate = Collect(workers_, kDeltas, dimension);
     for (double& value : aggregate) value *= factor;
   } else if (!admitted.empty()) {
-    // Close the gaps that absent members left.
-    for (std::size_t row = 0; row < admitted.size(); ++row) {
-      if (admitted[row] == row) continue;
-      const auto from = table_.begin() +
-                        static_cast<std::ptrdiff_t>(admitted[row] * dimension);
-      std::copy(from,
-                from + static_cast<std::ptrdiff_t>(dimension),
-                table_.begin() + static_cast<std::ptrdiff_t>(row * dimension));
-    }
-    aggregate =
-        experiment_.aggregator
-            ->Aggregate(
-                {.rows = std::span(table_).first(admitted.size() * dimension),
-                 .num_rows = static_cast<std::int64_t>(admitted.size()),
-                 .dimension = static_cast<std::int64_t>(dimension),
-                 .weights = effective})
-            .vector;
+    aggregate = Defend(admitted, effective, *model, report);
   }
   std::map<std::string, std::vector<double>> extra_sums;
   for (const std::string& name : experiment_.method->extra_names()) {
@@ -516,12 +714,14 @@ void SyncRound::Aggregate(const std::vector<double>& weights,
     buffers = Collect(workers_, kBuffers, sent_buffers_.size());
   }
   report->aggregate_seconds = watch.Lap();
-  // A round without an admitted update leaves the model as it is.
-  if (admitted.empty()) return;
+  // A round without an admitted update, or whose cohort the defence cannot
+  // serve, leaves the model as it is.
+  if (admitted.empty() || !report->skipped.empty()) return;
 
   double squares = 0.0;
   for (const double value : aggregate) squares += value * value;
   report->update_norm = std::sqrt(squares);
+  model->last_update = aggregate;
   algorithm::ServerContext context{.model = model->parameters,
                                    .aggregate = aggregate,
                                    .extra_sums = extra_sums,
@@ -534,13 +734,14 @@ void SyncRound::Aggregate(const std::vector<double>& weights,
   const model::BufferPolicy policy = experiment_.model.buffers;
   const bool moves = policy == model::BufferPolicy::kAggregate ||
                      policy == model::BufferPolicy::kLocal;
-  if (moves && !buffers.empty()) {
+  if (moves && !buffers.empty() && trained_weight > 0.0) {
     // Statistics are averages, so their weights must sum to 1 whatever the
     // weighting of updates.
     for (std::size_t i = 0; i < buffers.size(); ++i) {
-      model->buffers[i] = buffers[i] / present;
+      model->buffers[i] = buffers[i] / trained_weight;
     }
     for (const std::size_t slot : admitted) {
+      if (!report->clients[slot].trained) continue;
       for (std::size_t i = 0; i < model->counters.size(); ++i) {
         model->counters[i] = std::max(model->counters[i], counters_[slot][i]);
       }

@@ -20,6 +20,8 @@ struct ClientRecord {
   std::int64_t samples = 0;
   bool straggler = false;
   bool dropped = false;     ///< took no part: straggler under `drop`, no sample
+  bool byzantine = false;   ///< an adversary, whatever it does in this round
+  bool trained = false;     ///< computed an update of its own
   std::string rejected;     ///< why the update was set aside, or empty
   double weight = 0.0;      ///< effective weight in the mean
   double delta_norm = 0.0;  ///< L2
@@ -37,8 +39,11 @@ struct RoundReport {
   std::int64_t up_bytes = 0;    ///< sent by clients
   std::int64_t down_bytes = 0;  ///< sent to clients
   std::map<std::string, double> diagnostics;  ///< of the method
+  /// What attack and defence did, by metric name; empty without adversaries.
+  std::map<std::string, double> robustness;
+  std::string skipped;  ///< why the defence could not serve the cohort
   double select_seconds = 0, train_seconds = 0, aggregate_seconds = 0,
-         server_seconds = 0;
+         server_seconds = 0, attack_seconds = 0;
   WorkerSeconds worker_seconds;  ///< of all workers together
   std::int64_t num_workers = 1;
   engine::StackedWork stacked_work;  ///< all zero unless clients were stacked
@@ -47,9 +52,11 @@ struct RoundReport {
   std::int64_t num_dropped() const;
   std::int64_t num_rejected() const;
   std::int64_t num_steps() const;
+  std::int64_t num_byzantine() const;  ///< adversaries that took part
 };
 
-/// Runs synchronous rounds: select, train, admit, aggregate, server step.
+/// Runs synchronous rounds: select, train, attack, admit, aggregate,
+/// server step.
 /// Each stage takes values and gives values; only `GlobalModel`, the method's
 /// server state, the optimiser and the state store live from round to round.
 class SyncRound {
@@ -75,6 +82,23 @@ class SyncRound {
              const std::vector<double>& weights,
              RoundReport* report);
   void AddAllWaiting();
+  // Puts what the adversaries send into their rows of the table.
+  void Attack(const GlobalModel& model, RoundReport* report);
+  // The rows of some slots, as a rule or an attack sees them.
+  aggregate::UpdateTable TableOf(const std::vector<std::size_t>& slots,
+                                 const RoundReport& report) const;
+  aggregate::Context ContextOf(const GlobalModel& model,
+                               const RoundReport& report,
+                               std::int64_t masked) const;
+  // Joins the admitted rows by the defence.
+  std::vector<double> Defend(const std::vector<std::size_t>& admitted,
+                             const std::vector<double>& weights,
+                             const GlobalModel& model,
+                             RoundReport* report);
+  void AddMomentum(std::int64_t client, client::Update<float>* update) const;
+  std::span<float> TableRow(std::size_t slot) {
+    return std::span(table_).subspan(slot * sent_.size(), sent_.size());
+  }
   void TrainOne(Worker& worker,
                 std::size_t slot,
                 std::int64_t epochs,
@@ -95,7 +119,10 @@ class SyncRound {
   std::vector<float> sent_buffers_;
   std::vector<std::int64_t> sent_counters_;
   std::map<std::string, std::vector<float>> broadcast_;
-  std::vector<float> table_;  // [cohort, d] where the rule needs a table
+  std::vector<float> table_;  // [cohort, d] where a table is needed
+  bool uses_table_ = false;
+  bool crafting_ = false;  // adversaries craft vectors in this round
+  std::vector<aggregate::Block> blocks_;             // of the model
   std::vector<std::vector<std::int64_t>> counters_;  // by slot
 };
 

@@ -70,6 +70,10 @@ void Workers::Run(const std::vector<std::int64_t>& order,
         worker.test_reader =
             std::make_unique<client::BatchReader>(*world_.corpus.test);
       }
+      if (world_.validation) {
+        worker.validation_reader =
+            std::make_unique<client::BatchReader>(*world_.validation);
+      }
     }
     while (true) {
       const std::size_t position = next.fetch_add(1);

@@ -33,7 +33,7 @@ struct Collected {
   std::vector<std::vector<float>> waiting_deltas;
   std::vector<double> waiting_weights;
   std::vector<double> waiting_norms;  ///< L2, as many as there are weights
-  WorkerSeconds seconds;  ///< of the round at hand
+  WorkerSeconds seconds;              ///< of the round at hand
 };
 
 /// Holds what one worker reuses for every client it serves.
@@ -42,6 +42,7 @@ struct Worker {
   std::unique_ptr<client::ReusableProblem> problem;
   std::unique_ptr<client::BatchReader> train_reader;
   std::unique_ptr<client::BatchReader> test_reader;  ///< null without test set
+  std::unique_ptr<client::BatchReader> validation_reader;  ///< likewise
   client::Update<float> update;
   std::map<std::string, std::vector<float>> state;
   Collected collected;

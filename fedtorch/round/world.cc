@@ -54,6 +54,71 @@ void AddFeatureNoise(const partition::Split& split,
   dataset->std.clear();
 }
 
+// Takes the server's own samples out of the training set.
+void HoldBackValidation(const Experiment& experiment, World* world) {
+  data::Dataset& train = world->corpus.train;
+  const auto count = static_cast<std::int64_t>(
+      experiment.validation_share * static_cast<double>(train.size()));
+  if (count == 0) return;
+  core::Stream stream =
+      core::Stream::Named(experiment.partition_seed, "validation");
+  std::vector<std::int64_t> held =
+      stream.SampleWithoutReplacement(train.size(), count);
+  std::sort(held.begin(), held.end());
+  std::vector<std::int64_t> rest;
+  for (std::int64_t i = 0; i < train.size(); ++i) {
+    if (!std::binary_search(held.begin(), held.end(), i)) rest.push_back(i);
+  }
+  world->validation = data::Subset(train, held);
+  train = data::Subset(train, rest);
+}
+
+// Gives adversaries that own no part of the split their clients, behind the
+// honest ones: without samples, or with as many as an honest client, drawn
+// from all.
+void AppendAdversaries(const Experiment& experiment,
+                       std::int64_t count,
+                       World* world) {
+  partition::ClientShards& shards = world->split.shards;
+  const std::int64_t honest = shards.num_clients();
+  const std::int64_t samples =
+      experiment.attack.data == attack::Data::kIid
+          ? static_cast<std::int64_t>(shards.indices.size()) / honest
+          : 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    core::Stream stream = core::Stream::Named(experiment.partition_seed,
+                                              "byzantine_data",
+                                              {static_cast<std::uint64_t>(i)});
+    std::vector<std::int64_t> drawn =
+        stream.SampleWithoutReplacement(world->corpus.train.size(), samples);
+    std::sort(drawn.begin(), drawn.end());
+    shards.indices.insert(shards.indices.end(), drawn.begin(), drawn.end());
+    shards.offsets.push_back(static_cast<std::int64_t>(shards.indices.size()));
+    if (!world->split.client_names.empty()) {
+      world->split.client_names.push_back("adversary " + std::to_string(i));
+    }
+    if (!world->split.feature_noise.empty()) {
+      world->split.feature_noise.push_back(0.0);
+    }
+  }
+}
+
+// Refuses a defence that the cohort the config asks for could not be given to.
+// Where cohorts vary, each round is judged by itself as well.
+void CheckCohort(const Experiment& experiment, const World& world) {
+  const std::int64_t clients = world.num_clients();
+  const std::int64_t cohort = experiment.selector->uses_cohort_size()
+                                  ? experiment.CohortSize(clients)
+                                  : clients;
+  const std::string obstacle = experiment.defence.Obstacle(
+      cohort, experiment.attack.DeclaredF(cohort, clients));
+  if (!obstacle.empty()) {
+    throw core::ConfigError("server.aggregator: " + obstacle +
+                            "; take a larger cohort, a smaller f, or another "
+                            "rule");
+  }
+}
+
 // Settles how clients are trained, once it is known how many samples they have.
 void SetExecutor(const Experiment& experiment, World* world) {
   std::int64_t largest = 1;
@@ -90,6 +155,7 @@ World BuildWorld(const Experiment& experiment) {
   World world;
   world.execution = OpenExecution(experiment.execution);
   world.corpus = experiment.reader->Load(experiment.seed);
+  HoldBackValidation(experiment, &world);
   data::Dataset& train = world.corpus.train;
   world.input = InputOf(train);
   // The model is checked before the split is drawn: it fails faster.
@@ -103,11 +169,19 @@ World BuildWorld(const Experiment& experiment) {
   }
   world.engine = engine::ChooseEngine(
       world.network, experiment.model.buffers, experiment.engine);
-  world.split =
-      experiment.partitioner->Partition({.dataset = train,
-                                         .num_clients = experiment.num_clients,
-                                         .min_samples = experiment.min_samples,
-                                         .seed = experiment.partition_seed});
+  // Adversaries without a part of the split come after the honest clients.
+  const attack::Options& attack = experiment.attack;
+  const std::int64_t outside =
+      attack.present() && attack.data != attack::Data::kOwn
+          ? attack.Count(experiment.num_clients)
+          : 0;
+  world.split = experiment.partitioner->Partition(
+      {.dataset = train,
+       .num_clients =
+           std::max<std::int64_t>(0, experiment.num_clients - outside),
+       .min_samples = experiment.min_samples,
+       .seed = experiment.partition_seed});
+  if (outside > 0) AppendAdversaries(experiment, outside, &world);
   AddFeatureNoise(world.split, experiment.partition_seed, &train);
   const SplitShares& shares = experiment.client_split;
   world.client_sets = partition::SplitClients(world.split.shards,
@@ -127,6 +201,19 @@ World BuildWorld(const Experiment& experiment) {
   for (std::int64_t client = 0; client < clients; ++client) {
     world.shares.push_back(
         static_cast<double>(world.client_sets.train.SizeOf(client)) / total);
+  }
+  CheckCohort(experiment, world);
+  if (experiment.root_samples > 0) {
+    if (experiment.root_samples > train.size()) {
+      throw core::ConfigError("server.root_samples: expected at most the " +
+                              std::to_string(train.size()) +
+                              " training samples, found " +
+                              std::to_string(experiment.root_samples));
+    }
+    core::Stream stream = core::Stream::Named(experiment.seed, "root_data");
+    world.root =
+        stream.SampleWithoutReplacement(train.size(), experiment.root_samples);
+    std::sort(world.root.begin(), world.root.end());
   }
   return world;
 }

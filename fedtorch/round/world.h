@@ -20,6 +20,10 @@ namespace fedtorch::round {
 /// fits them. Immutable once built, so that all workers may read it.
 struct World {
   data::Corpus corpus;
+  /// What the server holds back to choose settings on, if anything.
+  std::optional<data::Dataset> validation;
+  /// Training samples that the server itself holds a copy of.
+  std::vector<std::int64_t> root;
   partition::Split split;              ///< all samples of each client
   partition::ClientSplit client_sets;  ///< the same, cut into sets
   model::InputSpec input;

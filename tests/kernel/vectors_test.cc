@@ -22,6 +22,7 @@ void Check(std::size_t size) {
   const double squares = Subtract(x.data(), y.data(), size, difference.data());
   double dot = 0.0;
   double norm = 0.0;
+  double distance = 0.0;
   for (std::size_t i = 0; i < size; ++i) {
     const auto a = static_cast<double>(x[i]);
     const auto b = static_cast<double>(y[i]);
@@ -29,12 +30,16 @@ void Check(std::size_t size) {
     EXPECT_NEAR(static_cast<double>(added[i]), b + 1.7 * a, 4 * tolerance);
     EXPECT_EQ(difference[i], x[i] - y[i]);
     dot += a * b;
+    distance += (a - b) * (a - b);
     norm +=
         static_cast<double>(difference[i]) * static_cast<double>(difference[i]);
   }
   const auto terms = static_cast<double>(size);
   EXPECT_NEAR(Dot(x.data(), y.data(), size), dot, 1e-13 * (1.0 + terms));
   EXPECT_NEAR(squares, norm, 1e-13 * (1.0 + terms));
+  EXPECT_NEAR(SquaredDistance(x.data(), y.data(), size),
+              distance,
+              1e-13 * (1.0 + terms));
 }
 
 TEST_P(Vectors, AreTheirFormulasOverAllTails) {
