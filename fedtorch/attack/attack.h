@@ -15,6 +15,10 @@
 #include <string_view>
 #include <vector>
 
+namespace fedtorch::data {
+struct Dataset;
+}
+
 namespace fedtorch::attack {
 
 /// Holds what the adversaries of one round have and know.
@@ -43,13 +47,15 @@ struct Crafted {
   std::map<std::string, double> diagnostics;
 };
 
-/// Names a turn of an adversary's local training.
+/// Names a turn of an adversary's local training. What its spans view lives
+/// until the turn is over.
 struct Turn {
   std::uint64_t seed = 0;
   std::int64_t round = 1;
   std::int64_t client = 0;
   std::int64_t cohort = 1;       ///< n of this round
   std::int64_t rank = 0;         ///< place among the adversaries of the round
+  double lr = 0.0;               ///< of the turn's first step, > 0
   std::span<const float> model;  ///< the global model the client received [d]
   std::span<const double> previous;  ///< last aggregate [d]; empty = none
 };
@@ -61,6 +67,14 @@ class Target {
   /// Whether a test sample of true class `label` counts: never where the
   /// attack would have nothing to do.
   virtual bool Counts(std::int64_t label) const = 0;
+  /// Whether a sample of a class that counts does so itself, by its own
+  /// `features` [shape...], normalised and as yet untouched; empty for tokens.
+  virtual bool CountsSample(std::int64_t label,
+                            std::span<const float> features) const {
+    (void)label;
+    (void)features;
+    return true;
+  }
   /// Turns samples into what the attacker presents at test time, in place;
   /// `features` [size, shape...], normalised. Targets are left alone.
   virtual void Present(const client::TamperedBatch& batch) const = 0;
@@ -78,6 +92,8 @@ struct Setting {
   std::vector<float> bright;
   std::vector<float> dark;
   std::uint64_t seed = 0;
+  /// All training samples; outlives the attack. Null = not at hand.
+  const data::Dataset* train = nullptr;
 };
 
 /// Is what adversaries do, on data, in training, or to updates. It acts on
@@ -118,6 +134,9 @@ struct Kind {
   std::string_view summary;
   std::string_view source;
   std::string_view knowledge;  ///< what it must know, one phrase
+  /// Whether all it does is to change samples and targets, so that an attack on
+  /// training steps may be built around it.
+  bool poisons_data = false;
   std::unique_ptr<Attack> (*make)(config::Section&);
 };
 

@@ -31,12 +31,38 @@ engine::Batch BatchReader::Read(std::span<const std::int64_t> indices) {
   return batch;
 }
 
+TamperedBatch BatchReader::Writable(std::span<const std::int64_t> indices) {
+  const std::size_t count = indices.size();
+  const auto values =
+      static_cast<std::size_t>(dataset_.feature_count()) * count;
+  TamperedBatch batch;
+  batch.size = static_cast<std::int64_t>(count);
+  if (dataset_.type == data::FeatureType::kInt64) {
+    batch.tokens = std::span(tokens_).first(values);
+  } else {
+    batch.features = std::span(features_).first(values);
+  }
+  batch.targets = std::span(targets_).first(
+      count * static_cast<std::size_t>(dataset_.target_length));
+  batch.indices = indices;
+  return batch;
+}
+
 std::size_t SessionProblem::dimension() const {
   return session_.parameters().size();
 }
 
 std::int64_t SessionProblem::samples() const {
   return static_cast<std::int64_t>(task_.indices.size());
+}
+
+engine::Batch SessionProblem::ReadTampered(
+    std::span<const std::int64_t> indices) {
+  const engine::Batch batch = reader_.Read(indices);
+  if (task_.tampering != nullptr) {
+    task_.tampering->BeforeStep(reader_.Writable(indices));
+  }
+  return batch;
 }
 
 LocalResult SessionProblem::Train(const Correction<float>& correction) {
@@ -46,9 +72,12 @@ LocalResult SessionProblem::Train(const Correction<float>& correction) {
   double loss_sum = 0.0;
   double examples = 0.0;
   for (std::int64_t step = 0; step < turn.steps(); ++step) {
-    const engine::Batch batch = reader_.Read(turn.NextBatch());
+    const engine::Batch batch = ReadTampered(turn.NextBatch());
     clock.AddTo(&seconds_.batches);
     const double loss = session_.Step(batch, turn.rule(), turn.dropout());
+    if (task_.tampering != nullptr) {
+      task_.tampering->AfterStep(session_.parameters());
+    }
     clock.AddTo(&seconds_.steps);
     loss_sum += loss * static_cast<double>(batch.size);
     examples += static_cast<double>(batch.size);
@@ -62,7 +91,7 @@ double SessionProblem::FullGradient(std::span<float> out) {
   std::fill(out.begin(), out.end(), 0.0F);
   FullPass pass(task_.indices);
   for (std::int64_t i = 0; i < pass.batches(); ++i) {
-    const engine::Batch batch = reader_.Read(pass.NextBatch());
+    const engine::Batch batch = ReadTampered(pass.NextBatch());
     const double share =
         static_cast<double>(batch.size) / static_cast<double>(samples());
     clock.AddTo(&seconds_.batches);

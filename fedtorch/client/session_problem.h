@@ -2,6 +2,7 @@
 
 #include "fedtorch/client/local_problem.h"
 #include "fedtorch/client/local_work.h"
+#include "fedtorch/client/tampering.h"
 #include "fedtorch/client/turn.h"
 #include "fedtorch/data/dataset.h"
 #include "fedtorch/engine/session.h"
@@ -18,6 +19,9 @@ class BatchReader {
   explicit BatchReader(const data::Dataset& dataset) : dataset_(dataset) {}
   /// Returns a view that is valid until the next call.
   engine::Batch Read(std::span<const std::int64_t> indices);
+  /// Returns the batch that was read last for an adversary to change; the view
+  /// that Read gave shows the changes. Requires: the indices it was read by.
+  TamperedBatch Writable(std::span<const std::int64_t> indices);
 
  private:
   const data::Dataset& dataset_;
@@ -28,7 +32,8 @@ class BatchReader {
 
 /// Is a client's problem on real data: a session's weights, batches from the
 /// dataset, and the configured local work. A client's result depends on nothing
-/// but its task (see Turn). Threads: one, like its session.
+/// but its task (see Turn). An adversary's Task::tampering sees every batch and
+/// every step. Threads: one, like its session.
 class SessionProblem final : public ReusableProblem {
  public:
   SessionProblem(engine::Session& session,
@@ -55,6 +60,9 @@ class SessionProblem final : public ReusableProblem {
   const TurnSeconds& seconds() const override { return seconds_; }
 
  private:
+  // Reads a batch and lets the adversary at it, where there is one.
+  engine::Batch ReadTampered(std::span<const std::int64_t> indices);
+
   engine::Session& session_;
   BatchReader reader_;
   const LocalWork& work_;

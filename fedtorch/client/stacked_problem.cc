@@ -1,6 +1,19 @@
 #include "fedtorch/client/stacked_problem.h"
 
+#include "fedtorch/core/errors.h"
+
 namespace fedtorch::client {
+
+void StackedProblem::Begin(const Task& task) {
+  if (task.tampering != nullptr) {
+    throw core::ConfigError(
+        "runtime.executor: stacked cannot serve an attack on local training, "
+        "which must see every step of its client alone; use "
+        "runtime.executor=client_major");
+  }
+  task_ = task;
+  seconds_ = {};
+}
 
 LocalResult StackedProblem::Train(const Correction<float>& correction) {
   Turn turn(work_, seed_, task_, correction);

@@ -36,10 +36,9 @@ class StackedProblem final : public ReusableProblem {
         work_(work),
         seed_(seed) {}
 
-  void Begin(const Task& task) override {
-    task_ = task;
-    seconds_ = {};
-  }
+  /// Throws: ConfigError for an adversary that tampers with its training:
+  /// nobody sees a step of a stack alone.
+  void Begin(const Task& task) override;
   std::span<float> buffers() override { return {}; }
   std::span<std::int64_t> counters() override { return {}; }
 

@@ -16,7 +16,8 @@ struct TamperedBatch {
 
 /// Is what an adversary does to its own local training: it sees every batch
 /// before its step and the weights after it. One object serves one client in
-/// one round. Threads: one.
+/// one round. Batches of a full gradient (LocalProblem::FullGradient) are seen,
+/// too, but no step follows them. Threads: one.
 class Tampering {
  public:
   virtual ~Tampering() = default;

@@ -12,6 +12,8 @@
 
 namespace fedtorch::client {
 
+class Tampering;
+
 /// Says which client trains, on what, and how much.
 struct Task {
   std::int64_t client = 0;
@@ -19,6 +21,8 @@ struct Task {
   std::span<const std::int64_t> indices{};  ///< its training samples
   std::int64_t epochs = 1;  ///< <= LocalWork::epochs; fewer for stragglers
   double lr = 0.0;
+  /// What an adversary does to this training; null = nothing.
+  Tampering* tampering = nullptr;
 };
 
 /// Goes through the local training of one client: which samples a step sees,
