@@ -68,6 +68,20 @@ struct DescribeOptions {
   Format format = Format::kText;
 };
 
+/// Holds the options of `fedrun sweep`.
+struct SweepCommandOptions {
+  ConfigSource source;              ///< overrides hold the axes, too
+  std::filesystem::path directory;  ///< "" = <output.dir>/<name>-sweep
+  std::optional<std::int64_t> seeds;
+  std::optional<std::int64_t> jobs;
+  std::string shard;  ///< "i/n"; "" = all
+  bool dry_run = false;
+  bool retry_failed = false;
+  bool quiet = false;
+  Format format = Format::kText;
+  std::vector<std::string> command_line;
+};
+
 /// Holds the options of `fedrun bench`.
 struct BenchOptions {
   std::string what;                     ///< peak, step or round
@@ -90,5 +104,6 @@ int Describe(const DescribeOptions& options);
 int PrintSchema(bool markdown);
 int Doctor(Format format);
 int Bench(const BenchOptions& options);
+int Sweep(const SweepCommandOptions& options);
 
 }  // namespace fedtorch::app
