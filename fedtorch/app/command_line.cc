@@ -29,6 +29,7 @@ struct Parsed {
   Format doctor_format = Format::kText;
   BenchOptions bench;
   SweepCommandOptions sweep;
+  ReportCommandOptions report;
   std::string shell;
   std::function<int()> action;
 };
@@ -172,6 +173,33 @@ void BuildSweep(CLI::App* app, Parsed* parsed) {
       [parsed] { parsed->action = [parsed] { return Sweep(parsed->sweep); }; });
 }
 
+void BuildReport(CLI::App* app, Parsed* parsed) {
+  ReportCommandOptions& options = parsed->report;
+  auto* report =
+      app->add_subcommand("report", "Write what a sweep found as one page");
+  report->add_option("directory", options.directory, "Folder of a sweep")
+      ->type_name("DIR")
+      ->required();
+  report
+      ->add_option("-o,--output",
+                   options.page,
+                   "The HTML file (DIR/report.html); its pictures go into a "
+                   "folder beside it")
+      ->type_name("FILE");
+  report
+      ->add_option(
+          "--metric", options.metric, "What is compared (test/accuracy)")
+      ->type_name("NAME");
+  report->add_flag("--no-provenance",
+                   options.no_provenance,
+                   "Leave out machine, program and times: equal results then "
+                   "give equal bytes");
+  AddFormat(report, &options.format);
+  report->final_callback([parsed] {
+    parsed->action = [parsed] { return Report(parsed->report); };
+  });
+}
+
 void BuildOthers(CLI::App* app, Parsed* parsed) {
   auto* resume = app->add_subcommand("resume", "Continue a stopped run");
   resume->add_option("directory", parsed->resume.directory, "Run directory")
@@ -255,6 +283,7 @@ void BuildOthers(CLI::App* app, Parsed* parsed) {
   });
 
   BuildSweep(app, parsed);
+  BuildReport(app, parsed);
   BuildBench(app, parsed);
 
   auto* completion = app->add_subcommand(

@@ -82,6 +82,15 @@ struct SweepCommandOptions {
   std::vector<std::string> command_line;
 };
 
+/// Holds the options of `fedrun report`.
+struct ReportCommandOptions {
+  std::filesystem::path directory;  ///< of a sweep
+  std::filesystem::path page;       ///< "" = report.html in it
+  std::string metric = "test/accuracy";
+  bool no_provenance = false;
+  Format format = Format::kText;
+};
+
 /// Holds the options of `fedrun bench`.
 struct BenchOptions {
   std::string what;                     ///< peak, step or round
@@ -105,5 +114,6 @@ int PrintSchema(bool markdown);
 int Doctor(Format format);
 int Bench(const BenchOptions& options);
 int Sweep(const SweepCommandOptions& options);
+int Report(const ReportCommandOptions& options);
 
 }  // namespace fedtorch::app

@@ -351,6 +351,13 @@ std::string SweepPlan::Describe(const Trial& trial) const {
   return text.empty() ? "the only one" : text;
 }
 
+bool HasSweep(const SweepSource& source) {
+  config::Document document =
+      config::Document::FromFiles(source.files, source.words);
+  config::Section root = document.Root();
+  return SweepOptions::Read(root).has_value();
+}
+
 SweepPlan ComposeSweep(const SweepSource& source) {
   return Composer(source).Compose();
 }

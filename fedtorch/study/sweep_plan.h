@@ -45,6 +45,10 @@ struct SweepPlan {
   std::string Describe(const Trial& trial) const;
 };
 
+/// Tells whether a config has a `sweep` section.
+/// Throws: ConfigError when a file cannot be read or a word be parsed.
+bool HasSweep(const SweepSource& source);
+
 /// Composes every trial: files, then the grid of the `sweep` section, then the
 /// words in their order, of which a plain override of a grid's key takes the
 /// axis's place. Keys that cannot change results (`runtime`, `output`,
