@@ -29,6 +29,8 @@ struct Parsed {
   Format doctor_format = Format::kText;
   BenchOptions bench;
   RowsOptions rows;
+  SweepCommandOptions sweep;
+  ReportCommandOptions report;
   std::string shell;
   std::function<int()> action;
 };
@@ -238,6 +240,69 @@ void BuildRows(CLI::App* app, Parsed* parsed) {
       [parsed] { parsed->action = [parsed] { return Attack(parsed->rows); }; });
 }
 
+void BuildSweep(CLI::App* app, Parsed* parsed) {
+  SweepCommandOptions& options = parsed->sweep;
+  auto* sweep = app->add_subcommand(
+      "sweep", "Run many trials: key=a,b,c, key=range(..), or a sweep section");
+  AddSource(sweep, &options.source, true);
+  sweep
+      ->add_option(
+          "--seeds", options.seeds, "Seeds of each trial (sweep.seeds)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  sweep
+      ->add_option("-j,--jobs",
+                   options.jobs,
+                   "Trials at a time; without it as many as there are cores")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  sweep
+      ->add_option(
+          "--shard", options.shard, "Only trials whose number % n is i")
+      ->type_name("I/N");
+  sweep
+      ->add_option("--dir",
+                   options.directory,
+                   "Folder of the sweep (<output.dir>/<name>-sweep)")
+      ->type_name("DIR");
+  sweep->add_flag(
+      "--dry-run", options.dry_run, "List the trials; run and write nothing");
+  sweep->add_flag("--retry-failed",
+                  options.retry_failed,
+                  "Run trials again that failed or diverged");
+  sweep->add_flag("-q,--quiet", options.quiet, "No progress, no table");
+  AddFormat(sweep, &options.format);
+  sweep->final_callback(
+      [parsed] { parsed->action = [parsed] { return Sweep(parsed->sweep); }; });
+}
+
+void BuildReport(CLI::App* app, Parsed* parsed) {
+  ReportCommandOptions& options = parsed->report;
+  auto* report =
+      app->add_subcommand("report", "Write what a sweep found as one page");
+  report->add_option("directory", options.directory, "Folder of a sweep")
+      ->type_name("DIR")
+      ->required();
+  report
+      ->add_option("-o,--output",
+                   options.page,
+                   "The HTML file (DIR/report.html); its pictures go into a "
+                   "folder beside it")
+      ->type_name("FILE");
+  report
+      ->add_option(
+          "--metric", options.metric, "What is compared (test/accuracy)")
+      ->type_name("NAME");
+  report->add_flag("--no-provenance",
+                   options.no_provenance,
+                   "Leave out machine, program and times: equal results then "
+                   "give equal bytes");
+  AddFormat(report, &options.format);
+  report->final_callback([parsed] {
+    parsed->action = [parsed] { return Report(parsed->report); };
+  });
+}
+
 void BuildOthers(CLI::App* app, Parsed* parsed) {
   auto* resume = app->add_subcommand("resume", "Continue a stopped run");
   resume->add_option("directory", parsed->resume.directory, "Run directory")
@@ -320,6 +385,8 @@ void BuildOthers(CLI::App* app, Parsed* parsed) {
     parsed->action = [parsed] { return Doctor(parsed->doctor_format); };
   });
 
+  BuildSweep(app, parsed);
+  BuildReport(app, parsed);
   BuildBench(app, parsed);
   BuildRows(app, parsed);
 
@@ -377,7 +444,8 @@ int Dispatch(std::vector<std::string> words) {
   BuildOthers(&app, &parsed);
   app.footer(
       "Exit codes: 0 ok, 1 run failed, 2 usage or config, 3 diverged, "
-      "4 data missing or corrupt, 70 internal, 75 stopped with a "
+      "4 data missing or corrupt, 5 sweep with failed trials, 70 internal, 75 "
+      "stopped with a "
       "checkpoint, 130 interrupted.");
   std::vector<std::string> names;
   for (CLI::App* command : app.get_subcommands({})) {
@@ -403,6 +471,7 @@ int Dispatch(std::vector<std::string> words) {
   }
   parsed.run.command_line = words;
   parsed.resume.command_line = words;
+  parsed.sweep.command_line = words;
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {
     app.parse(words);
@@ -421,6 +490,7 @@ int Dispatch(std::vector<std::string> words) {
   if (!app.got_subcommand("describe")) {
     CheckOverrides(parsed.run.source);
     CheckOverrides(parsed.validate.source);
+    CheckOverrides(parsed.sweep.source);
   }
   return parsed.action();
 }

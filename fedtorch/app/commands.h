@@ -68,6 +68,29 @@ struct DescribeOptions {
   Format format = Format::kText;
 };
 
+/// Holds the options of `fedrun sweep`.
+struct SweepCommandOptions {
+  ConfigSource source;              ///< overrides hold the axes, too
+  std::filesystem::path directory;  ///< "" = <output.dir>/<name>-sweep
+  std::optional<std::int64_t> seeds;
+  std::optional<std::int64_t> jobs;
+  std::string shard;  ///< "i/n"; "" = all
+  bool dry_run = false;
+  bool retry_failed = false;
+  bool quiet = false;
+  Format format = Format::kText;
+  std::vector<std::string> command_line;
+};
+
+/// Holds the options of `fedrun report`.
+struct ReportCommandOptions {
+  std::filesystem::path directory;  ///< of a sweep
+  std::filesystem::path page;       ///< "" = report.html in it
+  std::string metric = "test/accuracy";
+  bool no_provenance = false;
+  Format format = Format::kText;
+};
+
 /// Holds the options of `fedrun bench`.
 struct BenchOptions {
   std::string what;                ///< a word of BenchWords()
@@ -113,5 +136,7 @@ int Doctor(Format format);
 int Bench(const BenchOptions& options);
 int Aggregate(const RowsOptions& options);
 int Attack(const RowsOptions& options);
+int Sweep(const SweepCommandOptions& options);
+int Report(const ReportCommandOptions& options);
 
 }  // namespace fedtorch::app

@@ -3,7 +3,9 @@
 #include "fedtorch/app/commands.h"
 #include "fedtorch/config/document.h"
 #include "fedtorch/round/experiment.h"
+#include "fedtorch/study/sweep_options.h"
 
+#include <optional>
 #include <string>
 
 namespace fedtorch::app {
@@ -12,11 +14,16 @@ namespace fedtorch::app {
 struct Loaded {
   config::Document document;
   round::Experiment experiment;
+  std::optional<study::SweepOptions> sweep;  ///< where there is a section
 };
+
+/// Says what to do about a `sweep` section.
+enum class SweepSection { kAccept, kRefuse };
 
 /// Reads files and overrides into an experiment; prints the reader's notes on
 /// stderr. Throws: ConfigError with every problem.
-Loaded Load(const ConfigSource& source);
+Loaded Load(const ConfigSource& source,
+            SweepSection sweep_section = SweepSection::kAccept);
 
 /// Returns the name that is nearest to `word`, as " did you mean 'x'?", or "".
 std::string DidYouMean(std::string_view word,

@@ -112,7 +112,9 @@ void PrintResult(const round::RunResult& result, Format format, bool quiet) {
 
 int Run(const RunOptions& options) {
   const ConfigSource source = WithOptions(options);
-  Loaded loaded = Load(source);
+  Loaded loaded = Load(source,
+                       options.print_config.empty() ? SweepSection::kRefuse
+                                                    : SweepSection::kAccept);
   if (!options.print_config.empty()) {
     std::cout << (options.print_config == "json"
                       ? loaded.document.ResolvedJson()

@@ -2,6 +2,7 @@
 #include "fedtorch/app/load.h"
 #include "fedtorch/core/errors.h"
 #include "fedtorch/round/rehearsal.h"
+#include "fedtorch/study/sweep_plan.h"
 
 #include <nlohmann/json.hpp>
 
@@ -24,10 +25,37 @@ Json ProblemsJson(const core::ConfigError& error) {
   return problems;
 }
 
+// Judges every trial of a sweep.
+int ValidateSweep(const study::SweepSource& source,
+                  const ValidateOptions& options) {
+  const study::SweepPlan plan = study::ComposeSweep(source);
+  if (options.deep) {
+    for (const study::Trial& trial : plan.trials) {
+      config::Document document =
+          config::Document::FromText(trial.config_yaml, trial.id());
+      round::Experiment experiment = round::Experiment::Read(document.Root());
+      round::Rehearse(experiment);
+    }
+  }
+  if (options.format == Format::kJson) {
+    std::cout << Json{{"valid", true},
+                      {"trials", plan.trials.size()},
+                      {"problems", Json::array()}}
+                     .dump(2)
+              << '\n';
+  } else {
+    std::cout << "valid; a sweep of " << plan.trials.size() << " trials\n";
+  }
+  return 0;
+}
+
 }  // namespace
 
 int Validate(const ValidateOptions& options) {
   try {
+    const study::SweepSource source{
+        options.source.files, options.source.overrides, std::nullopt};
+    if (study::HasSweep(source)) return ValidateSweep(source, options);
     Loaded loaded = Load(options.source);
     if (options.deep) {
       // One client takes one step: data, model and method are all touched.

@@ -88,6 +88,8 @@ std::string DescribeExpectedItem(const AskedKey& key) {
       return "a mapping of keys";
     case KeyType::kSectionList:
       return "a list of mappings";
+    case KeyType::kFlowLists:
+      return "a mapping of keys to lists of values";
   }
   return "";
 }

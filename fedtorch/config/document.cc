@@ -100,7 +100,7 @@ std::string Document::ResolvedJson() const { return ResolvedJsonOf(*state_); }
 
 std::string Document::Hash() const {
   return core::Sha256Hex(
-      CompactJsonOf(*state_, {"runtime", "output", "checkpoint"}));
+      CompactJsonOf(*state_, {"runtime", "output", "checkpoint", "sweep"}));
 }
 
 std::vector<KeyFacts> Document::Facts() const {

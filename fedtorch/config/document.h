@@ -63,7 +63,8 @@ class Document {
   std::string ResolvedYaml() const;
   std::string ResolvedJson() const;
   /// SHA-256 (hex) of the resolved config without the top-level sections
-  /// `runtime`, `output` and `checkpoint`, which must not change results.
+  /// `runtime`, `output` and `checkpoint`, which must not change results, and
+  /// `sweep`, which is no part of one experiment.
   std::string Hash() const;
 
   /// After recording: one entry a key, in reading order.

@@ -34,6 +34,8 @@ std::string FormatType(const DocumentState& state, const AskedKey& key) {
     case KeyType::kSectionList:
       noun = "list of sections";
       break;
+    case KeyType::kFlowLists:
+      return "mapping of lists";
   }
   if (key.is_list) return "list of " + noun + "s";
   if (key.nullable) noun += " or null";
@@ -201,7 +203,9 @@ bool NoneIsRequired(const DocumentState& state,
 }  // namespace
 
 bool MayBeLeftOut(const DocumentState& state, const AskedKey& key) {
-  if (key.type == KeyType::kSectionList) return true;
+  if (key.type == KeyType::kSectionList || key.type == KeyType::kFlowLists) {
+    return true;
+  }
   if (key.type == KeyType::kSection) {
     return NeedsNoKeys(state, state.section(key.sections.front()));
   }
@@ -232,6 +236,7 @@ std::string FormatFallback(const DocumentState& state, const AskedKey& key) {
     return inner.kind_fallback.value_or("required");
   }
   if (key.type == KeyType::kSectionList) return "[]";
+  if (key.type == KeyType::kFlowLists) return "{}";
   if (!key.fallback) return "required";
   if (!key.is_list) return ToYaml(key.fallback->front());
   std::string text = "[";

@@ -1,5 +1,7 @@
 #include "fedtorch/config/resolve.h"
 
+#include "fedtorch/config/flow.h"
+
 #include <algorithm>
 
 namespace fedtorch::config {
@@ -19,6 +21,10 @@ std::string Flow(const AskedKey& key, std::string (*format)(const Scalar&)) {
   return text + "]";
 }
 
+std::string Free(const AskedKey& key, std::string (*format)(const Value&)) {
+  return key.free_value == nullptr ? "{}" : format(*key.free_value);
+}
+
 class YamlWriter {
  public:
   explicit YamlWriter(const DocumentState& state) : state_(state) {}
@@ -28,14 +34,18 @@ class YamlWriter {
   void Write(const OpenedSection& section,
              int indent,
              const std::string& first) {
-    for (std::size_t i = 0; i < section.keys.size(); ++i) {
-      const AskedKey& key = section.keys[i];
-      text_ += i == 0 ? first : Spaces(indent);
+    bool is_first = true;
+    for (const AskedKey& key : section.keys) {
+      if (key.left_out) continue;
+      text_ += is_first ? first : Spaces(indent);
+      is_first = false;
       text_ += ToYaml(Scalar(key.name)) + ":";
       if (key.type == KeyType::kSection) {
         WriteChild(state_.section(key.sections.front()), indent + 2);
       } else if (key.type == KeyType::kSectionList) {
         WriteList(key, indent + 2);
+      } else if (key.type == KeyType::kFlowLists) {
+        text_ += " " + Free(key, ToFlowYaml) + "\n";
       } else {
         text_ += " " + Flow(key, ToYaml) + "\n";
       }
@@ -85,8 +95,9 @@ class JsonWriter {
     bool first = true;
     text_ += "{";
     for (const AskedKey& key : section.keys) {
-      if (std::find(left_out.begin(), left_out.end(), key.name) !=
-          left_out.end()) {
+      if (key.left_out ||
+          std::find(left_out.begin(), left_out.end(), key.name) !=
+              left_out.end()) {
         continue;
       }
       if (!first) text_ += ",";
@@ -97,6 +108,8 @@ class JsonWriter {
         Write(state_.section(key.sections.front()), indent + 2);
       } else if (key.type == KeyType::kSectionList) {
         WriteList(key, indent + 2);
+      } else if (key.type == KeyType::kFlowLists) {
+        text_ += Free(key, ToFlowJson);
       } else {
         text_ += compact_ ? WithoutSpaces(key) : Flow(key, ToJson);
       }

@@ -186,6 +186,9 @@ class SchemaWriter {
     } else if (key.type == KeyType::kSectionList) {
       schema["type"] = {"array", "null"};
       schema["items"] = SectionSchema(state_.section(key.sections.front()));
+    } else if (key.type == KeyType::kFlowLists) {
+      schema["type"] = {"object", "null"};
+      schema["additionalProperties"] = Json{{"type", "array"}, {"minItems", 1}};
     } else {
       schema = ScalarSchema(key);
       AddDefault(key, schema);

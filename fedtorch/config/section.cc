@@ -143,6 +143,16 @@ std::vector<std::string> Section::Texts(
   return Unpack<std::string>(state_->Read(node_, std::move(asked)));
 }
 
+std::vector<FlowList> Section::FlowLists(const Key& key) {
+  return state_->ReadFlowLists(node_, key);
+}
+
+std::optional<Section> Section::OptionalChild(const Key& key) {
+  const int child = state_->OpenOptionalChild(node_, key);
+  if (child < 0) return std::nullopt;
+  return Section(state_, child);
+}
+
 Section Section::Child(const Key& key) {
   return Section(state_, state_->OpenChild(node_, key, false));
 }

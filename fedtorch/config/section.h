@@ -40,6 +40,20 @@ struct RealRange {
 
 class DocumentState;
 
+/// Holds a value that the reader does not judge, as the user wrote it.
+struct FlowValue {
+  std::string text;  ///< YAML flow syntax on one line; fit for an override
+  core::Place place;
+  std::string source_line;  ///< of the place, empty when not known
+};
+
+/// Holds one key of a free mapping with its list of values.
+struct FlowList {
+  std::string key;
+  core::Place place;  ///< of the key
+  std::vector<FlowValue> values;
+};
+
 /// Describes a kind to the reader: its name, its documentation, and the
 /// function that reads its own keys (used for recording).
 struct KindFacts {
@@ -92,9 +106,16 @@ class Section {
   std::vector<std::string> Texts(
       const Key& key, std::optional<std::vector<std::string>> fallback);
 
+  /// Reads a mapping of free keys, each with a list of values of any sort;
+  /// null or absent is empty. An empty list is a problem.
+  std::vector<FlowList> FlowLists(const Key& key);
+
   /// Opens a mapping inside this one; an absent or empty one has no keys, so
   /// that all its keys take their defaults. A second call returns the same.
   Section Child(const Key& key);
+  /// Opens a mapping that means something by being there: nullopt when the
+  /// user did not give it, and then the resolved config has none.
+  std::optional<Section> OptionalChild(const Key& key);
   /// Opens a list of mappings; an absent list is empty. While recording:
   /// one entry.
   std::vector<Section> Children(const Key& key);

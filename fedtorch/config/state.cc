@@ -1,6 +1,7 @@
 #include "fedtorch/config/state.h"
 
 #include "fedtorch/config/convert.h"
+#include "fedtorch/config/flow.h"
 #include "fedtorch/config/suggest.h"
 
 #include <algorithm>
@@ -207,6 +208,56 @@ int DocumentState::OpenChild(int index, const Key& key, bool is_kind) {
     opened.muted = true;
   }
   return child;
+}
+
+int DocumentState::OpenOptionalChild(int index, const Key& key) {
+  AskedKey& asked = Register(index, AskedKey(key, KeyType::kSection));
+  const Value::Entry* given = recording ? nullptr : FindGiven(index, asked);
+  if (!recording &&
+      (given == nullptr || given->value.type == Value::Type::kNull)) {
+    asked.left_out = true;
+    return -1;
+  }
+  return OpenChild(index, key, false);
+}
+
+std::vector<FlowList> DocumentState::ReadFlowLists(int index, const Key& key) {
+  AskedKey& asked = Register(index, AskedKey(key, KeyType::kFlowLists));
+  const std::string path = JoinPath(section(index).path, asked.name);
+  const Value::Entry* given = recording ? nullptr : FindGiven(index, asked);
+  if (given == nullptr || given->value.broken ||
+      given->value.type == Value::Type::kNull) {
+    return {};
+  }
+  if (given->value.type != Value::Type::kMapping) {
+    Report(given->value.place,
+           path,
+           "expected a mapping of keys to lists of values, got " +
+               given->value.Describe());
+    return {};
+  }
+  asked.free_value = &given->value;
+  std::vector<FlowList> lists;
+  for (const Value::Entry& entry : given->value.entries) {
+    FlowList list{entry.key, entry.place, {}};
+    const std::string where = JoinPath(path, entry.key);
+    if (entry.value.type != Value::Type::kList) {
+      Report(entry.value.place,
+             where,
+             "expected a list of values, got " + entry.value.Describe() +
+                 "; write [" + ToFlowYaml(entry.value) + "]");
+    } else if (entry.value.items.empty()) {
+      Report(entry.place, where, "expected at least one value, got none");
+    }
+    for (const Value& item : entry.value.items) {
+      if (item.HasBroken()) continue;
+      const auto shown = sources.Arrange({{item.place, "", "", ""}});
+      list.values.push_back(
+          {ToFlowYaml(item), item.place, shown.front().source_line});
+    }
+    lists.push_back(std::move(list));
+  }
+  return lists;
 }
 
 std::vector<int> DocumentState::OpenChildren(int index, const Key& key) {

@@ -24,6 +24,7 @@ enum class KeyType {
   kChoice,
   kSection,      ///< a mapping
   kSectionList,  ///< a list of mappings
+  kFlowLists,    ///< a mapping of free keys to lists of free values
 };
 
 /// Holds what the code said about a key when it asked for it, and what the
@@ -42,8 +43,11 @@ struct AskedKey {
   std::vector<std::string> choices;
   /// The default; nullopt where the key is required.
   std::optional<std::vector<Scalar>> fallback;
-  std::vector<Scalar> value;  ///< what the key came out as
-  std::vector<int> sections;  ///< of kSection (one) and kSectionList
+  std::vector<Scalar> value;          ///< what the key came out as
+  std::vector<int> sections;          ///< of kSection (one) and kSectionList
+  const Value* free_value = nullptr;  ///< of kFlowLists; nullptr: not given
+  /// An optional section that was not given: no part of the resolved config.
+  bool left_out = false;
 
   AskedKey(const Key& key, KeyType key_type);
 };
@@ -89,7 +93,10 @@ class DocumentState : public std::enable_shared_from_this<DocumentState> {
   std::vector<Scalar> Read(int section, AskedKey key);
   /// Opens a mapping; `is_kind` where it may be written as one word.
   int OpenChild(int section, const Key& key, bool is_kind);
+  /// Opens a mapping when it was given or facts are recorded, else returns -1.
+  int OpenOptionalChild(int section, const Key& key);
   std::vector<int> OpenChildren(int section, const Key& key);
+  std::vector<FlowList> ReadFlowLists(int section, const Key& key);
   /// Chooses the kind of an open section.
   std::optional<std::size_t> ChooseKind(
       int section,

@@ -130,6 +130,15 @@ RunDirectory RunDirectory::Create(const RunOptions& options) {
   }
 }
 
+RunDirectory RunDirectory::CreateAt(const std::filesystem::path& path,
+                                    const RunOptions& options) {
+  MakeFolders(path);
+  RunDirectory run(std::filesystem::canonical(path));
+  run.Fill(options);
+  core::SyncFolder(path.parent_path());
+  return run;
+}
+
 RunDirectory RunDirectory::Open(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path) ||
       !std::filesystem::exists(path / "config.yaml")) {

@@ -46,6 +46,13 @@ class RunDirectory {
   /// Throws: RunError that names `output.dir` when it cannot be written to.
   static RunDirectory Create(const RunOptions& options);
 
+  /// The same in exactly the folder `path`, which is made when missing;
+  /// output_dir and name are not used. What an earlier call left half done is
+  /// overwritten. Throws: RunError; also when another process writes to the
+  /// run.
+  static RunDirectory CreateAt(const std::filesystem::path& path,
+                               const RunOptions& options);
+
   /// Opens the folder of a run that is to continue.
   /// Throws: RunError when it is not one or another process writes to it.
   static RunDirectory Open(const std::filesystem::path& path);

@@ -68,15 +68,18 @@ class RunSession {
  private:
   record::RunDirectory OpenDirectory() const {
     if (request_.resume) return record::RunDirectory::Open(*request_.resume);
-    return record::RunDirectory::Create(
-        {.output_dir = experiment_.output_dir,
-         .name = experiment_.name,
-         .config_hash = request_.config_hash,
-         .seed = experiment_.seed,
-         .start = Now(),
-         .resolved_config = request_.resolved_config,
-         .overrides = request_.overrides,
-         .config_files = request_.config_files});
+    const record::RunOptions options{
+        .output_dir = experiment_.output_dir,
+        .name = experiment_.name,
+        .config_hash = request_.config_hash,
+        .seed = experiment_.seed,
+        .start = Now(),
+        .resolved_config = request_.resolved_config,
+        .overrides = request_.overrides,
+        .config_files = request_.config_files};
+    return request_.directory
+               ? record::RunDirectory::CreateAt(*request_.directory, options)
+               : record::RunDirectory::Create(options);
   }
 
   void Start() {

@@ -18,8 +18,11 @@ struct RunRequest {
   std::vector<std::filesystem::path> config_files;
   std::vector<std::string> overrides;
   std::vector<std::string> command_line;
-  /// Run directory to continue; unset = a new one below `output.dir`.
+  /// Run directory to continue; unset = a new one.
   std::optional<std::filesystem::path> resume;
+  /// Folder to make a new run in; unset = below `output.dir`, named by
+  /// the time of the start.
+  std::optional<std::filesystem::path> directory;
   /// True when the config was changed on resuming, e.g. more rounds: then the
   /// checkpoint of the former config is accepted.
   bool config_changed = false;
