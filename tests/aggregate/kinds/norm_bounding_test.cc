@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <tbb/global_control.h>
 
 #include <cmath>
 
@@ -58,6 +59,17 @@ TEST(NormBounding, AddsNoiseAfterTheMean) {
   EXPECT_EQ(Joined(rule, rows, {.seed = 1, .round = 2}), noise);
   EXPECT_NE(Joined(rule, rows, {.seed = 1, .round = 3}), noise);
   EXPECT_NE(Joined(rule, rows, {.seed = 2, .round = 2}), noise);
+}
+
+TEST(NormBounding, DrawsTheSameNoiseOnAnyNumberOfThreads) {
+  const Rows rows = DrawRows(11, 5, 30000);
+  std::vector<std::vector<double>> results;
+  for (const std::size_t threads : {1u, 4u}) {
+    const tbb::global_control control(
+        tbb::global_control::max_allowed_parallelism, threads);
+    results.push_back(Joined("norm_bounding", rows));
+  }
+  EXPECT_EQ(results[0], results[1]);
 }
 
 TEST(NormBounding, TellsItsCoefficientsOnlyWithoutNoise) {
