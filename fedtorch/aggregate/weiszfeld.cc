@@ -116,11 +116,11 @@ Combination Weiszfeld::Combine(const Geometry& geometry,
     if (step <= tolerance * median) break;
   }
   Combination result;
-  result.diagnostics["weiszfeld/iterations"] = static_cast<double>(steps);
+  result.diagnostics["aggregate/steps"] = static_cast<double>(steps);
   if (max_norm) {
     const bool rejected = std::sqrt(geometry.SquaredLength(z)) >= *max_norm;
     if (rejected) std::fill(z.begin(), z.end(), 0.0);
-    result.diagnostics["weiszfeld/rejected"] = rejected ? 1.0 : 0.0;
+    result.diagnostics["aggregate/rejected"] = rejected ? 1.0 : 0.0;
   }
   result.coefficients = std::move(z);
   return result;

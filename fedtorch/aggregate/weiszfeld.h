@@ -33,8 +33,8 @@ struct Weiszfeld {
   std::vector<std::vector<double>> References(const Inputs& inputs) const;
   /// Returns the coefficients of the median over the vectors of `geometry`: the
   /// inputs, then what References gave. Stops at once where half of the inputs
-  /// lie at z, which is then a median. Diagnostics: weiszfeld/iterations, and
-  /// weiszfeld/rejected where max_norm is given.
+  /// lie at z, which is then a median. Diagnostics: aggregate/steps, and
+  /// aggregate/rejected where max_norm is given.
   Combination Combine(const Geometry& geometry, const Inputs& inputs) const;
 };
 

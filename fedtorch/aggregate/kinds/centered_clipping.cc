@@ -71,7 +71,7 @@ class CenteredClipping final : public Aggregator {
     }
     Combination result;
     result.coefficients = std::move(v);
-    result.diagnostics["centered_clipping/clipped_share"] =
+    result.diagnostics["aggregate/clipped_share"] =
         static_cast<double>(clipped) / static_cast<double>(n);
     return result;
   }

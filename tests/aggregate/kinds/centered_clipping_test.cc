@@ -153,7 +153,7 @@ TEST(CenteredClipping, ResumesAsIfNeverInterrupted) {
 TEST(CenteredClipping, SaysHowManyAreClipped) {
   EXPECT_EQ(ResultOf("{name: centered_clipping, tau: 3, iterations: 1}",
                      {{1, 0}, {0, 2}, {-4, 0}, {0, 5}})
-                .diagnostics.at("centered_clipping/clipped_share"),
+                .diagnostics.at("aggregate/clipped_share"),
             0.5);
 }
 

@@ -277,21 +277,21 @@ TEST(GeometricMedian, RejectsAResultThatIsTooLong) {
               ElementsAre(0.0, 0.0));
   const Result kept = ResultOf("{name: geometric_median, max_norm: 5.1}", rows);
   EXPECT_THAT(kept.vector, Pointwise(DoubleNear(1e-12), {3.0, 4.0}));
-  EXPECT_EQ(kept.diagnostics.at("weiszfeld/rejected"), 0.0);
+  EXPECT_EQ(kept.diagnostics.at("aggregate/rejected"), 0.0);
 }
 
 TEST(GeometricMedian, StopsWhenAStepIsShort) {
   const Rows rows = DrawRows(10, 20, 100);
   const double all =
       ResultOf("{name: geometric_median, tolerance: 1e-12}", rows)
-          .diagnostics.at("weiszfeld/iterations");
+          .diagnostics.at("aggregate/steps");
   const double few = ResultOf("{name: geometric_median, tolerance: 1e-2}", rows)
-                         .diagnostics.at("weiszfeld/iterations");
+                         .diagnostics.at("aggregate/steps");
   EXPECT_LT(few, all);
   EXPECT_LT(all, 100.0);
   EXPECT_EQ(
       ResultOf("{name: geometric_median, iterations: 2, tolerance: 0}", rows)
-          .diagnostics.at("weiszfeld/iterations"),
+          .diagnostics.at("aggregate/steps"),
       2.0);
 }
 

@@ -23,7 +23,7 @@ TEST(NormBounding, AveragesShortenedRows) {
         Pointwise(DoubleNear(1e-7), {0.6, 0.3}));
   }
   EXPECT_DOUBLE_EQ(ResultOf("{name: norm_bounding, max_norm: 2}", rows)
-                       .diagnostics.at("norm_bounding/clipped_share"),
+                       .diagnostics.at("aggregate/clipped_share"),
                    0.5);
 }
 
