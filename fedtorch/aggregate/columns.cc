@@ -105,16 +105,23 @@ std::vector<std::int64_t> SignSums(const UpdateTable& table) {
         tbb::blocked_range<std::size_t>(
             0, (out.size() + kSignBlock - 1) / kSignBlock),
         [&](const tbb::blocked_range<std::size_t>& range) {
+          // Narrow numbers, of which a register holds many.
+          std::vector<std::int32_t> sums(kSignBlock);
           for (std::size_t block = range.begin(); block < range.end();
                ++block) {
             const std::size_t first = block * kSignBlock;
-            const std::size_t last = std::min(out.size(), first + kSignBlock);
+            const std::size_t width = std::min(kSignBlock, out.size() - first);
+            std::fill(sums.begin(), sums.end(), 0);
             for (const Real* row : rows) {
-              for (std::size_t k = first; k < last; ++k) {
-                out[k] += static_cast<std::int64_t>(row[k] > Real{0}) -
-                          static_cast<std::int64_t>(row[k] < Real{0});
+              for (std::size_t k = 0; k < width; ++k) {
+                const Real value = row[first + k];
+                sums[k] += static_cast<std::int32_t>(value > Real{0}) -
+                           static_cast<std::int32_t>(value < Real{0});
               }
             }
+            std::copy_n(sums.begin(),
+                        width,
+                        out.begin() + static_cast<std::ptrdiff_t>(first));
           }
         });
   });

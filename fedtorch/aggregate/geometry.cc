@@ -113,6 +113,40 @@ double Geometry::SquaredLength(std::span<const double> a) const {
   return std::max(0.0, squares + 2.0 * sum * towards + sum * sum * centre_);
 }
 
+std::vector<double> Geometry::SquaredDistances(
+    std::span<const double> a) const {
+  FEDTORCH_CHECK(static_cast<std::int64_t>(a.size()) == size(),
+                 "one coefficient a vector");
+  std::vector<double> products(a.size());  // of the mixture with each vector
+  double squares = 0.0;
+  double towards = 0.0;
+  double sum = 0.0;
+  for (std::size_t j = 0; j < a.size(); ++j) {
+    if (a[j] == 0.0) continue;
+    const auto row = centred_.Row(static_cast<std::int64_t>(j));
+    for (std::size_t i = 0; i < a.size(); ++i) products[i] += a[j] * row[i];
+    towards += a[j] * towards_[j];
+    sum += a[j] * sums_[j];
+  }
+  for (std::size_t j = 0; j < a.size(); ++j) squares += a[j] * products[j];
+  std::vector<double> distances(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    if (a[i] > 0.5) {
+      // A mixture of little else lies near; the difference of coefficients
+      // keeps the digits of so short a way.
+      distances[i] = SquaredDistance(a, row);
+      continue;
+    }
+    const double shift = sum - sums_[i];
+    distances[i] = std::max(
+        0.0,
+        (squares - products[i]) + (centred_(row, row) - products[i]) +
+            2.0 * shift * (towards - towards_[i]) + shift * shift * centre_);
+  }
+  return distances;
+}
+
 Matrix Geometry::CentredGram(std::span<const std::int64_t> rows) const {
   const auto count = static_cast<std::int64_t>(rows.size());
   Matrix gram(count, count);

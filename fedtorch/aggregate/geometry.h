@@ -36,6 +36,8 @@ class Geometry {
   /// |sum_k a_k y_k - sum_k b_k y_k|^2 >= 0.
   double SquaredDistance(std::span<const double> a,
                          std::span<const double> b) const;
+  /// |sum_k a_k y_k - y_i|^2 >= 0 for all i, [size()]. Cost: O(size()^2).
+  std::vector<double> SquaredDistances(std::span<const double> a) const;
   /// Products of all vectors with their mean over `rows` taken off, [r, r] for
   /// the r = rows.size() vectors named.
   Matrix CentredGram(std::span<const std::int64_t> rows) const;

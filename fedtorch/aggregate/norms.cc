@@ -8,6 +8,11 @@
 #include <cmath>
 
 namespace fedtorch::aggregate {
+namespace {
+
+constexpr std::size_t kLanes = 16;
+
+}  // namespace
 
 std::vector<double> Norms(const Inputs& inputs) {
   std::vector<double> norms(static_cast<std::size_t>(inputs.size()));
@@ -21,13 +26,22 @@ std::vector<double> Norms(const Inputs& inputs) {
   const auto dimension = static_cast<std::size_t>(inputs.dimension());
   inputs.table().Visit([&](auto rows) {
     tbb::parallel_for(std::size_t{0}, norms.size(), [&](std::size_t i) {
-      // Four sums, because one would wait for itself.
-      double sums[4] = {};
-      for (std::size_t k = 0; k < dimension; ++k) {
-        const auto value = static_cast<double>(rows[i][k]);
-        sums[k % 4] += value * value;
+      // Several sums, because one would wait for itself.
+      double sums[kLanes] = {};
+      std::size_t k = 0;
+      for (; k + kLanes <= dimension; k += kLanes) {
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+          const auto value = static_cast<double>(rows[i][k + lane]);
+          sums[lane] += value * value;
+        }
       }
-      norms[i] = std::sqrt((sums[0] + sums[1]) + (sums[2] + sums[3]));
+      double sum = 0.0;
+      for (; k < dimension; ++k) {
+        const auto value = static_cast<double>(rows[i][k]);
+        sum += value * value;
+      }
+      for (const double lane : sums) sum += lane;
+      norms[i] = std::sqrt(sum);
     });
   });
   return norms;

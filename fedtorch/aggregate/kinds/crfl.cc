@@ -68,7 +68,7 @@ class Crfl final : public Aggregator {
     for (std::size_t k = 0; k < result.vector.size(); ++k) {
       result.vector[k] -= context.model[k];
     }
-    result.diagnostics["crfl/model_norm"] = norm;
+    result.diagnostics["aggregate/model_norm"] = norm;
     return result;
   }
 

@@ -49,7 +49,7 @@ class NormBounding final : public Aggregator {
     Result result;
     result.vector = inputs.Combine(coefficients);
     AddGaussianNoise(noise_, "norm_bounding", context, result.vector);
-    result.diagnostics["norm_bounding/clipped_share"] =
+    result.diagnostics["aggregate/clipped_share"] =
         static_cast<double>(clipped) / static_cast<double>(inputs.size());
     return result;
   }

@@ -52,7 +52,7 @@ class Rlr final : public Aggregator {
       result.vector[k] = 0.0 - result.vector[k];
       ++turned;
     }
-    result.diagnostics["rlr/turned_share"] =
+    result.diagnostics["aggregate/turned_share"] =
         sums.empty()
             ? 0.0
             : static_cast<double>(turned) / static_cast<double>(sums.size());

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <tbb/global_control.h>
 
 #include <cmath>
 
@@ -22,7 +23,7 @@ TEST(NormBounding, AveragesShortenedRows) {
         Pointwise(DoubleNear(1e-7), {0.6, 0.3}));
   }
   EXPECT_DOUBLE_EQ(ResultOf("{name: norm_bounding, max_norm: 2}", rows)
-                       .diagnostics.at("norm_bounding/clipped_share"),
+                       .diagnostics.at("aggregate/clipped_share"),
                    0.5);
 }
 
@@ -58,6 +59,17 @@ TEST(NormBounding, AddsNoiseAfterTheMean) {
   EXPECT_EQ(Joined(rule, rows, {.seed = 1, .round = 2}), noise);
   EXPECT_NE(Joined(rule, rows, {.seed = 1, .round = 3}), noise);
   EXPECT_NE(Joined(rule, rows, {.seed = 2, .round = 2}), noise);
+}
+
+TEST(NormBounding, DrawsTheSameNoiseOnAnyNumberOfThreads) {
+  const Rows rows = DrawRows(11, 5, 30000);
+  std::vector<std::vector<double>> results;
+  for (const std::size_t threads : {1u, 4u}) {
+    const tbb::global_control control(
+        tbb::global_control::max_allowed_parallelism, threads);
+    results.push_back(Joined("norm_bounding", rows));
+  }
+  EXPECT_EQ(results[0], results[1]);
 }
 
 TEST(NormBounding, TellsItsCoefficientsOnlyWithoutNoise) {

@@ -60,7 +60,7 @@ TEST(Rlr, EqualsASlowOne) {
                 Pointwise(DoubleNear(1e-13), expected));
   }
   EXPECT_DOUBLE_EQ(ResultOf("{name: rlr, threshold: 5}", rows)
-                       .diagnostics.at("rlr/turned_share"),
+                       .diagnostics.at("aggregate/turned_share"),
                    static_cast<double>(turned) / 3000);
 }
 
