@@ -5,7 +5,9 @@
 // Avoids: a scale raised by a fixed number, which drowns small updates (it is
 // raised relative to the values instead), 0/0 where all confidences are equal,
 // and n x n slopes of all coordinates at once.
-// Cost: O(n^2 d). Equal values take ranks in the order of the rows.
+// With f adversaries it holds out for n >= 2f + 2: for n = 2f + 1 the median of
+// n - 1 slopes, an even number, takes one of theirs. Cost: O(n^2 d). Equal
+// values take ranks in the order of the rows.
 #include "fedtorch/aggregate/aggregator.h"
 #include "fedtorch/aggregate/chosen_rows.h"
 
@@ -222,7 +224,7 @@ constinit const Kind kResidualReweighting{
         "Weighs clients by how near their values stay to a robust line "
         "through the sorted values of every coordinate.",
     .source = "Fu, Xie, Li, Chen 2019, algorithm 1",
-    .preconditions = "n >= 1",
+    .preconditions = "n >= 1; holds out against f of n >= 2f + 2",
     .reduction = Reduction::kTable,
     .make = Make};
 

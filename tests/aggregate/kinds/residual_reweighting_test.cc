@@ -154,6 +154,20 @@ TEST(ResidualReweighting, IsBoundedByTheOthers) {
   }
 }
 
+TEST(ResidualReweighting, HoldsOutWhereMoreThanHalfAndOneAreHonest) {
+  const double far = 1e9;
+  EXPECT_NEAR(ResultOf("residual_reweighting",
+                       {{1}, {1.2}, {.9}, {1.1}, {1.05}, {far}, {far}, {far}})
+                  .vector[0],
+              1.05,
+              0.2);
+  // n = 2f + 1: a median of two means half of each.
+  EXPECT_GT(ResultOf("residual_reweighting",
+                     {{1}, {1.2}, {.9}, {1.1}, {far}, {far}, {far}})
+                .vector[0],
+            1e8);
+}
+
 TEST(ResidualReweighting, ScalesAtAnySize) {
   Rows rows = InputC();
   const std::vector<double> one = ResultOf("residual_reweighting", rows).vector;
