@@ -10,7 +10,7 @@ namespace fedtorch::attack {
 
 /// Is the direction in which an attack b = mu + gamma p leaves the mean mu of
 /// the updates it knows: p = -mu / |mu|, -sign(mu), or -sigma.
-/// Source: Shejwalkar and Houmansadr 2021, section IV-C.
+/// Source: Shejwalkar and Houmansadr 2021.
 class Perturbation {
  public:
   enum class Form { kUnit, kSign, kDeviation };

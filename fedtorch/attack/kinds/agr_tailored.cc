@@ -95,7 +95,7 @@ constinit const Kind kAgrTailored{
     .summary =
         "As far from the honest mean as the defence still takes all "
         "copies, or is moved farthest.",
-    .source = "Shejwalkar, Houmansadr 2021, section IV-B; gamma without a cap",
+    .source = "Shejwalkar, Houmansadr 2021 (AGR-tailored); gamma without a cap",
     .knowledge = "honest updates and the defence",
     .make = Make};
 

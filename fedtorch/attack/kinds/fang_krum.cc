@@ -122,7 +122,7 @@ constinit const Kind kFangKrum{
     .summary =
         "The negative signs of the honest mean, as strong as Krum still "
         "picks them.",
-    .source = "Fang, Cao, Jia, Gong 2020, section 3.3, theorem 1",
+    .source = "Fang, Cao, Jia, Gong 2020 (attack on Krum)",
     .knowledge = "honest updates; that the defence is Krum",
     .make = Make};
 

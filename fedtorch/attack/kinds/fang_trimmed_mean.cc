@@ -133,7 +133,7 @@ constinit const Kind kFangTrimmedMean{
     .summary =
         "Every coordinate just outside of the honest values, against "
         "trimmed mean and median.",
-    .source = "Fang, Cao, Jia, Gong 2020, section 3.4",
+    .source = "Fang, Cao, Jia, Gong 2020 (attack on trimmed mean)",
     .knowledge = "honest updates",
     .make = Make};
 

@@ -94,9 +94,7 @@ constinit const Kind kMinMax{
     .summary =
         "As far from the honest mean as the two farthest honest updates "
         "are apart, at most, from any.",
-    .source =
-        "Shejwalkar, Houmansadr 2021, section IV-C (Min-Max); gamma in "
-        "closed form",
+    .source = "Shejwalkar, Houmansadr 2021 (Min-Max); gamma in closed form",
     .knowledge = "honest updates",
     .make = Make};
 

@@ -63,9 +63,7 @@ constinit const Kind kMinSum{
     .summary =
         "As far from the honest mean as the sum of squared distances to "
         "honest updates may be for one of them.",
-    .source =
-        "Shejwalkar, Houmansadr 2021, section IV-C (Min-Sum); gamma in "
-        "closed form",
+    .source = "Shejwalkar, Houmansadr 2021 (Min-Sum); gamma in closed form",
     .knowledge = "honest updates",
     .make = Make};
 

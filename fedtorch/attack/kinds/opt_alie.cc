@@ -62,7 +62,7 @@ constinit const Kind kOptAlie{
     .summary =
         "The mean of the honest updates plus t standard deviations, at "
         "the t that hurts the defence most.",
-    .source = "Allouah et al. 2023, section 6; search as in robustness 4.2",
+    .source = "Allouah et al. 2023; search as in robustness 4.2",
     .knowledge = "honest updates and the defence",
     .make = Make};
 

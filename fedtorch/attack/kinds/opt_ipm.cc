@@ -49,7 +49,7 @@ constinit const Kind kOptIpm{
     .summary =
         "The negative mean of the honest updates, at the strength that "
         "hurts the defence most.",
-    .source = "Allouah et al. 2023, section 6; search as in robustness 4.2",
+    .source = "Allouah et al. 2023; search as in robustness 4.2",
     .knowledge = "honest updates and the defence",
     .make = Make};
 
