@@ -29,6 +29,16 @@ std::unique_ptr<Attack> FromText(const std::string& text) {
   return attack;
 }
 
+aggregate::Pipeline DefenceFrom(const std::string& text) {
+  auto document =
+      config::Document::FromText("server: {" + text + "}", "attack_test.yaml");
+  auto root = document.Root();
+  auto server = root.Child({.name = "server", .help = ""});
+  aggregate::Pipeline pipeline = aggregate::Pipeline::Read(server);
+  document.Finish();
+  return pipeline;
+}
+
 Crafted Stage::Play(Attack& attack) {
   const std::size_t dimension =
       known.empty() ? own.front().size() : known.front().size();

@@ -11,6 +11,10 @@ namespace fedtorch::attack {
 /// Makes the attack of a config text such as "{name: ipm, epsilon: 2}".
 std::unique_ptr<Attack> FromText(const std::string& text);
 
+/// Makes the defence of a config text of a server section, e.g.
+/// "aggregator: median".
+aggregate::Pipeline DefenceFrom(const std::string& text);
+
 /// Owns float64 vectors and what adversaries see of them.
 struct Stage {
   std::vector<std::vector<double>> known;

@@ -76,7 +76,7 @@ constinit const Kind kAlie{
     .summary =
         "Sends the mean of the honest updates plus or minus z standard "
         "deviations.",
-    .source = "Baruch, Baruch, Goldberg 2019, algorithm 3",
+    .source = "Baruch, Baruch, Goldberg 2019",
     .knowledge = "honest updates; the original program its own only",
     .make = Make};
 

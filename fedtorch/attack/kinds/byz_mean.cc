@@ -60,7 +60,7 @@ constinit const Kind kByzMean{
     .summary =
         "Half of the adversaries hide near the mean, the others move the plain "
         "mean there.",
-    .source = "Xu, Huang, Song, Lan 2022, section V (ByzMean)",
+    .source = "Xu, Huang, Song, Lan 2022 (ByzMean)",
     .knowledge = "honest updates",
     .make = Make};
 

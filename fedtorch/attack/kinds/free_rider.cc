@@ -87,9 +87,7 @@ constinit const Kind kFreeRider{
     .summary =
         "Sends zeros, the last aggregate, or that with noise, in place of "
         "work.",
-    .source =
-        "Lin, Du, Liu 2019, sections 3 and 4; Fraboni, Vidal, Lorenzi 2021, "
-        "section 3 (decay)",
+    .source = "Lin, Du, Liu 2019; Fraboni, Vidal, Lorenzi 2021 (decay)",
     .knowledge = "the last aggregate",
     .make = Make};
 

@@ -63,7 +63,7 @@ extern const Kind kGaussian;
 constinit const Kind kGaussian{
     .name = "gaussian",
     .summary = "Sends normally distributed noise in place of an update.",
-    .source = "Blanchard, El Mhamdi, Guerraoui, Stainer 2017, section 5",
+    .source = "Blanchard, El Mhamdi, Guerraoui, Stainer 2017",
     .knowledge = "nothing; norms of honest updates with relative",
     .make = Make};
 

@@ -45,7 +45,7 @@ extern const Kind kIpm;
 constinit const Kind kIpm{
     .name = "ipm",
     .summary = "Sends the mean of the honest updates times -epsilon.",
-    .source = "Xie, Koyejo, Gupta 2019, section 4",
+    .source = "Xie, Koyejo, Gupta 2019",
     .knowledge = "honest updates",
     .make = Make};
 

@@ -79,7 +79,7 @@ extern const Kind kLazyWorker;
 constinit const Kind kLazyWorker{
     .name = "lazy_worker",
     .summary = "Sends an update of an earlier round again.",
-    .source = "Han et al. 2023 (FedMLSecurity, lazy worker)",
+    .source = "after the lazy worker of FedML, copies kept by client id",
     .knowledge = "its own earlier updates",
     .make = Make};
 

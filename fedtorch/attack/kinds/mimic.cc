@@ -161,7 +161,7 @@ extern const Kind kMimic;
 constinit const Kind kMimic{
     .name = "mimic",
     .summary = "Repeats the update of one honest client.",
-    .source = "Karimireddy, He, Jaggi 2022, section 3 and appendix (warm-up)",
+    .source = "Karimireddy, He, Jaggi 2022; warm-up as in their program",
     .knowledge = "honest updates",
     .make = Make};
 

@@ -99,14 +99,15 @@ std::unique_ptr<Attack> Make(config::Section& section) {
 }  // namespace
 
 extern const Kind kRop;
-constinit const Kind kRop{.name = "rop",
-                          .summary =
-                              "Perturbs the last aggregate at right angles to "
-                              "the direction of the updates.",
-                          .source =
-                              "Ozfatura, Ozfatura, Kupcu, Gunduz 2022 (arXiv "
-                              "2208.09894), as in their program",
-                          .knowledge = "honest updates and the last aggregate",
-                          .make = Make};
+constinit const Kind kRop{
+    .name = "rop",
+    .summary =
+        "Perturbs the last aggregate at right angles to "
+        "the direction of the updates.",
+    .source =
+        "Ozfatura, Ozfatura, Kupcu, Gunduz 2022 (arXiv 2208.09894); formula of "
+        "a public program, not checked against the paper",
+    .knowledge = "honest updates and the last aggregate",
+    .make = Make};
 
 }  // namespace fedtorch::attack

@@ -127,6 +127,31 @@ TEST(Mimic, FindsTheClientThatDiffers) {
   EXPECT_TRUE(client == 1.0 || client == 2.0) << client;
 }
 
+TEST(Mimic, ComesBackToAClientThatWasAbsent) {
+  const auto attack = FromText("{name: mimic, target: power}");
+  const auto play = [&](const Rows& rows, std::vector<std::int64_t> clients) {
+    aggregate::UpdateTable known;
+    std::vector<const double*> pointers;
+    for (const auto& row : rows) pointers.push_back(row.data());
+    known.rows = std::move(pointers);
+    known.dimension = 1;
+    known.clients = std::move(clients);
+    Scene scene;
+    scene.known = &known;
+    scene.num_byzantine = 1;
+    scene.num_total = known.num_rows() + 1;
+    return attack->Craft(scene).diagnostics.at("attack/client");
+  };
+  const Rows rows = {{-4.0}, {1.0}, {3.0}};
+  // In one dimension z is 1 or -1, and the client one of the ends.
+  const bool up = play(rows, {10, 20, 30}) == 30.0;
+  const std::int64_t chosen = up ? 30 : 10;
+  // Absent: the end of those present is copied, but not for good.
+  EXPECT_EQ(play({{-4.0}, {1.0}, {3.0}}, {21, 22, 23}), up ? 23.0 : 21.0);
+  // Back in the middle: copied all the same.
+  EXPECT_EQ(play(rows, {5, chosen, 40}), static_cast<double>(chosen));
+}
+
 TEST(Mimic, ContinuesFromItsState) {
   const std::string text = "{name: mimic, target: power, warmup: 4}";
   const auto whole = FromText(text);
