@@ -61,6 +61,13 @@ Options Options::Read(config::Section& root) {
     out->data = data == "none"  ? Data::kNone
                 : data == "iid" ? Data::kIid
                                 : Data::kOwn;
+    out->beside = section.Bool(
+        {.name = "beside",
+         .help =
+             "Whether adversaries come beside federation.num_clients, which "
+             "then counts the honest ones, instead of being among them; "
+             "not with data: own."},
+        false);
     out->start_round = section.Int({.name = "start_round",
                                     .help = "First round with an attack.",
                                     .unit = "rounds"},
@@ -114,6 +121,11 @@ Options Options::Read(config::Section& root) {
     section.Fail("data",
                  "adversaries without a part of the partition are the same "
                  "clients in every round; use membership: fixed");
+  }
+  if (options.beside && (options.data == Data::kOwn || !options.count)) {
+    section.Fail("beside",
+                 "adversaries beside the others hold no part of the partition "
+                 "and are counted; give num_byzantine and data: none or iid");
   }
   if (options.end_round && *options.end_round < options.start_round) {
     section.Fail("end_round",

@@ -40,6 +40,9 @@ struct Options {
   Membership membership = Membership::kFixed;
   Knowledge knowledge = Knowledge::kOmniscient;
   Data data = Data::kOwn;
+  /// Whether `count` adversaries come beside federation.num_clients, which then
+  /// counts the honest ones.
+  bool beside = false;
   std::int64_t start_round = 1;
   std::optional<std::int64_t> end_round;  ///< last round with an attack
   std::int64_t every = 1;                 ///< rounds between two attacks

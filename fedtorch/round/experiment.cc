@@ -55,6 +55,12 @@ void ReadData(Section& root, Experiment* experiment) {
       std::nullopt);
   ReadPartition(data, experiment);
 
+  experiment->class_shares = data.Reals(
+      {.name = "class_shares",
+       .help = "Share of its training samples that each class keeps, in the "
+               "order of the classes, for long-tailed data; empty = all."},
+      std::vector<double>{},
+      {.min = 0.0, .max = 1.0});
   experiment->validation_share = data.Real(
       {.name = "validation",
        .help = "Share of the training samples that the server holds back to "
@@ -408,6 +414,9 @@ Experiment Experiment::Read(Section root) {
   }
   ReadServer(root, &experiment);
   experiment.attack = attack::Options::Read(root);
+  if (experiment.attack.beside && experiment.num_clients > 0) {
+    experiment.num_clients += experiment.attack.count.value_or(0);
+  }
   CheckDefence(root, experiment);
   ReadEvaluation(root, &experiment);
   ReadRest(root, &experiment);

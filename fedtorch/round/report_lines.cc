@@ -235,17 +235,20 @@ core::JsonLine SummaryLine(const std::filesystem::path& metrics,
             ? std::min_element(course.values.begin(), course.values.end())
             : std::max_element(course.values.begin(), course.values.end());
     const auto at = static_cast<std::size_t>(best - course.values.begin());
-    const std::size_t tail = std::min<std::size_t>(10, course.values.size());
     const auto mean = [](auto first, auto last) {
       return std::accumulate(first, last, 0.0) /
              static_cast<double>(last - first);
     };
+    const auto mean_of_last = [&](std::size_t count) {
+      const std::size_t tail = std::min(count, course.values.size());
+      return mean(course.values.end() - static_cast<std::ptrdiff_t>(tail),
+                  course.values.end());
+    };
     line.Add(name + "/last", course.values.back())
         .Add(name + "/best", *best)
         .Add(name + "/best_round", course.rounds[at])
-        .Add(name + "/mean_last10",
-             mean(course.values.end() - static_cast<std::ptrdiff_t>(tail),
-                  course.values.end()))
+        .Add(name + "/mean_last5", mean_of_last(5))
+        .Add(name + "/mean_last10", mean_of_last(10))
         .Add(name + "/mean", mean(course.values.begin(), course.values.end()));
     if (name == "test/accuracy" && target_accuracy) {
       std::optional<std::int64_t> reached;

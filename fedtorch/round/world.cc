@@ -7,6 +7,7 @@
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace fedtorch::round {
@@ -52,6 +53,36 @@ void AddFeatureNoise(const partition::Split& split,
   dataset->scale = 1.0F;
   dataset->mean.clear();
   dataset->std.clear();
+}
+
+// Thins out classes, the first samples of each as stored staying.
+void KeepClassShares(const std::vector<double>& shares, data::Dataset* train) {
+  if (shares.empty()) return;
+  if (train->target_length != 1 ||
+      static_cast<std::int64_t>(shares.size()) != train->num_classes) {
+    throw core::ConfigError(
+        "data.class_shares: expected one number for each "
+        "of the " +
+        std::to_string(train->num_classes) + " classes, found " +
+        std::to_string(shares.size()));
+  }
+  std::vector<std::int64_t> counts(shares.size());
+  for (const std::int64_t target : train->targets) {
+    ++counts[static_cast<std::size_t>(target)];
+  }
+  std::vector<std::int64_t> left(shares.size());
+  for (std::size_t c = 0; c < shares.size(); ++c) {
+    left[c] = std::llround(shares[c] * static_cast<double>(counts[c]));
+  }
+  std::vector<std::int64_t> kept;
+  for (std::int64_t i = 0; i < train->size(); ++i) {
+    std::int64_t& room = left[static_cast<std::size_t>(
+        train->targets[static_cast<std::size_t>(i)])];
+    if (room == 0) continue;
+    --room;
+    kept.push_back(i);
+  }
+  *train = data::Subset(*train, kept);
 }
 
 // Takes the server's own samples out of the training set.
@@ -155,6 +186,7 @@ World BuildWorld(const Experiment& experiment) {
   World world;
   world.execution = OpenExecution(experiment.execution);
   world.corpus = experiment.reader->Load(experiment.seed);
+  KeepClassShares(experiment.class_shares, &world.corpus.train);
   HoldBackValidation(experiment, &world);
   data::Dataset& train = world.corpus.train;
   world.input = InputOf(train);

@@ -113,6 +113,36 @@ TEST(Adversaries, WithoutDataLeaveAllSamplesToTheHonest) {
   EXPECT_EQ(report.clients[7].samples, 100);
 }
 
+TEST(Adversaries, ComeBesideTheHonestWhereAsked) {
+  Federation federation(
+      {"attack={name: sign_flip, num_byzantine: 3, data: none, beside: true}",
+       "federation.num_clients=8",
+       "federation.selection=all",
+       "~federation.clients_per_round"});
+  EXPECT_EQ(federation.world.num_clients(), 11);
+  EXPECT_EQ(federation.world.client_sets.train.SizeOf(8), 0);
+  EXPECT_EQ(CountByzantine(federation.rounds.Run(1, &federation.model)), 3);
+}
+
+TEST(LongTail, KeepsTheShareOfEachClass) {
+  // 600 generated samples, balanced over 4 classes to within the draw.
+  Federation whole({});
+  Federation thin({"data.class_shares=[1.0, 0.5, 0.0, 0.1]"});
+  std::vector<double> before(4);
+  std::vector<double> after(4);
+  for (const auto t : whole.world.corpus.train.targets) {
+    before[static_cast<std::size_t>(t)] += 1.0;
+  }
+  for (const auto t : thin.world.corpus.train.targets) {
+    after[static_cast<std::size_t>(t)] += 1.0;
+  }
+  EXPECT_EQ(after[0], before[0]);
+  EXPECT_NEAR(after[1], 0.5 * before[1], 0.51);
+  EXPECT_EQ(after[2], 0.0);
+  EXPECT_NEAR(after[3], 0.1 * before[3], 0.51);
+  EXPECT_THROW(Federation({"data.class_shares=[1.0]"}), core::ConfigError);
+}
+
 TEST(Adversaries, WithRandomDataHoldAsManySamplesAsOthers) {
   Federation federation(
       {"attack={name: sign_flip, of: own, num_byzantine: 2, data: iid}",
