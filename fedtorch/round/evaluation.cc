@@ -1,6 +1,7 @@
 #include "fedtorch/round/evaluation.h"
 
 #include "fedtorch/core/stream.h"
+#include "fedtorch/round/attack_evaluation.h"
 
 #include <algorithm>
 #include <chrono>
@@ -135,6 +136,18 @@ EvaluationReport Evaluation::Run(std::int64_t round, const GlobalModel& model) {
     if (world_.corpus.test) {
       Central(
           model, *world_.corpus.test, &Worker::test_reader, "test", &report);
+      const attack::Options& options = experiment_.attack;
+      const attack::Target* target =
+          options.present() ? options.attack->target() : nullptr;
+      if (target != nullptr) {
+        for (auto& metric : AttackSuccess(workers_,
+                                          model,
+                                          world_,
+                                          *target,
+                                          experiment_.evaluation.batch_size)) {
+          report.metrics.push_back(std::move(metric));
+        }
+      }
     }
   }
   if (ClientsAreDue(round)) {

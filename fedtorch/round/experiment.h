@@ -53,7 +53,7 @@ struct Experiment {
   std::uint64_t partition_seed = 0;
   SplitShares client_split;
   std::vector<double> class_shares;  ///< kept of each class; empty = all
-  double validation_share = 0.0;  ///< of the samples, held by the server
+  double validation_share = 0.0;     ///< of the samples, held by the server
 
   model::Options model;
 

@@ -265,6 +265,7 @@ void SyncRound::Train(const GlobalModel& model,
   sent_ = model.SentParameters();
   sent_buffers_ = model.SentBuffers();
   sent_counters_ = model.counters;
+  last_update_ = model.last_update;
   broadcast_.clear();
   for (const auto& [name, values] : experiment_.method->Broadcast()) {
     broadcast_[name].assign(values.begin(), values.end());
@@ -405,11 +406,27 @@ void SyncRound::TrainOne(Worker& worker,
   update.extra.clear();
   update.state.clear();
   update.result = {};
+  std::unique_ptr<client::Tampering> tampering;
+  if (record.byzantine && experiment_.attack.ActiveIn(report->round)) {
+    std::int64_t rank = 0;
+    for (std::size_t before = 0; before < slot; ++before) {
+      if (report->clients[before].byzantine) ++rank;
+    }
+    tampering = experiment_.attack.attack->Tamper(
+        {.seed = experiment_.seed,
+         .round = report->round,
+         .client = record.client,
+         .cohort = static_cast<std::int64_t>(report->clients.size()),
+         .rank = rank,
+         .model = sent_,
+         .previous = last_update_});
+  }
   problem.Begin({.client = record.client,
                  .round = report->round,
                  .indices = world_.client_sets.train.Of(record.client),
                  .epochs = epochs,
-                 .lr = report->lr});
+                 .lr = report->lr,
+                 .tampering = tampering.get()});
   algorithm::ClientContext<float> context{.problem = problem,
                                           .global = sent_,
                                           .broadcast = broadcast_,
@@ -418,6 +435,10 @@ void SyncRound::TrainOne(Worker& worker,
   experiment_.method->Client(context);
   FEDTORCH_CHECK(update.delta.size() == sent_.size(),
                  "the method left no delta");
+  if (tampering != nullptr) {
+    tampering->AfterTraining(update.delta);
+    update.delta_norm.reset();
+  }
   if (experiment_.work.update_momentum > 0.0) {
     AddMomentum(record.client, &update);
   }

@@ -119,7 +119,8 @@ class SyncRound {
   std::vector<float> sent_buffers_;
   std::vector<std::int64_t> sent_counters_;
   std::map<std::string, std::vector<float>> broadcast_;
-  std::vector<float> table_;  // [cohort, d] where a table is needed
+  std::span<const double> last_update_;  // of the model that was sent
+  std::vector<float> table_;             // [cohort, d] where a table is needed
   bool uses_table_ = false;
   bool crafting_ = false;  // adversaries craft vectors in this round
   std::vector<aggregate::Block> blocks_;             // of the model
