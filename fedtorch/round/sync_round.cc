@@ -418,6 +418,7 @@ void SyncRound::TrainOne(Worker& worker,
          .client = record.client,
          .cohort = static_cast<std::int64_t>(report->clients.size()),
          .rank = rank,
+         .lr = report->lr,
          .model = sent_,
          .previous = last_update_});
   }

@@ -27,7 +27,7 @@ class Flame final : public Aggregator {
             {.min = 0.0})) {}
 
   std::vector<std::vector<double>> References(
-      const Context& context) const override {
+      const Inputs&, const Context& context) const override {
     if (context.model.empty()) return {};
     return {{context.model.begin(), context.model.end()}};
   }

@@ -55,7 +55,7 @@ class Monna final : public Aggregator {
         result.scores.push_back(geometry.SquaredDistance(pivot, i));
       }
     } else {
-      if (!pivot_->References(context).empty()) return std::nullopt;
+      if (!pivot_->References(inputs, context).empty()) return std::nullopt;
       const auto pivot = pivot_->Combine(geometry, inputs, context);
       if (!pivot) return std::nullopt;
       for (std::int64_t i = 0; i < inputs.size(); ++i) {
