@@ -275,7 +275,7 @@ class Reputation final : public Aggregator {
                                 const Context& context) const {
     const Aggregator& rule = inner_.rule();
     if (weights == std::vector<double>(weights.size(), weights.front()) ||
-        !rule.References(inputs, context).empty()) {
+        !rule.References(selected, context).empty()) {
       return std::nullopt;
     }
     auto combination = rule.Combine(selected.geometry(), selected, context);
