@@ -17,9 +17,8 @@ class Quantile final : public Aggregator {
     table.Visit([&](auto rows) {
       std::vector<double> column(rows.size());
       const auto place =
-          column.begin() +
-          static_cast<std::ptrdiff_t>(
-              at_ * static_cast<double>(column.size() - 1));
+          column.begin() + static_cast<std::ptrdiff_t>(
+                               at_ * static_cast<double>(column.size() - 1));
       for (std::int64_t j = 0; j < table.dimension; ++j) {
         for (std::size_t i = 0; i < rows.size(); ++i) {
           column[i] = static_cast<double>(rows[i][j]);

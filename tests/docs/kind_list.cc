@@ -66,10 +66,15 @@ std::map<std::string, std::vector<std::string>> FindConfigsByKind() {
         "FEDTORCH_FEDRUN",
         {"run", "-c", (Root() / path).string(), "--print-config=json"}));
     for (const std::string& key : keys) {
-      std::string pointer = "/" + key + "/name";
+      const bool is_list = key.ends_with("[]");
+      std::string pointer =
+          "/" + (is_list ? key.substr(0, key.size() - 2) : key);
       std::ranges::replace(pointer, '.', '/');
-      const auto name = resolved.at(json::json_pointer(pointer));
-      configs[key + ": " + name.get<std::string>()].push_back(path);
+      const json& chosen = resolved.at(json::json_pointer(pointer));
+      for (const json& one : is_list ? chosen : json::array({chosen})) {
+        const auto name = one.at("name").get<std::string>();
+        configs[key + ": " + name].push_back(path);
+      }
     }
   }
   return configs;

@@ -79,14 +79,14 @@ std::vector<const Kind*> ColumnRules() {
   return rules;
 }
 
-class EveryRule : public testing::TestWithParam<const Kind*> {
+class EveryColumnRule : public testing::TestWithParam<const Kind*> {
  protected:
   std::unique_ptr<Aggregator> Make() const {
     return FromText(std::string(GetParam()->name));
   }
 };
 
-TEST_P(EveryRule, EqualsItsSlowVersion) {
+TEST_P(EveryColumnRule, EqualsItsSlowVersion) {
   const auto slow = SlowVersions().find(GetParam()->name);
   ASSERT_NE(slow, SlowVersions().end())
       << "write a slow version of " << GetParam()->name << " into this file";
@@ -96,7 +96,7 @@ TEST_P(EveryRule, EqualsItsSlowVersion) {
   }
 }
 
-TEST_P(EveryRule, IgnoresTheOrderOfTheRowsToTheBit) {
+TEST_P(EveryColumnRule, IgnoresTheOrderOfTheRowsToTheBit) {
   for (const Updates& updates : ManyUpdates()) {
     std::vector<std::size_t> order(updates.rows.size());
     std::iota(order.begin(), order.end(), 0);
@@ -111,7 +111,7 @@ TEST_P(EveryRule, IgnoresTheOrderOfTheRowsToTheBit) {
   }
 }
 
-TEST_P(EveryRule, MovesWithTheRows) {
+TEST_P(EveryColumnRule, MovesWithTheRows) {
   for (const Updates& updates : ManyUpdates()) {
     std::vector<double> expected = VectorOf(*Make(), updates);
     Updates moved = updates;
@@ -124,7 +124,7 @@ TEST_P(EveryRule, MovesWithTheRows) {
   }
 }
 
-TEST_P(EveryRule, ScalesWithTheRows) {
+TEST_P(EveryColumnRule, ScalesWithTheRows) {
   for (const float scale : {4.0f, 0.125f, -0.5f}) {
     for (const Updates& updates : ManyUpdates()) {
       std::vector<double> expected = VectorOf(*Make(), updates);
@@ -138,7 +138,7 @@ TEST_P(EveryRule, ScalesWithTheRows) {
   }
 }
 
-TEST_P(EveryRule, ReturnsTheOnlyRow) {
+TEST_P(EveryColumnRule, ReturnsTheOnlyRow) {
   Updates updates = DrawUpdates(3, 1, 200);
   updates.weights = {1.0};
   const std::vector<float> row = updates.rows.front();
@@ -146,7 +146,7 @@ TEST_P(EveryRule, ReturnsTheOnlyRow) {
             std::vector<double>(row.begin(), row.end()));
 }
 
-TEST_P(EveryRule, ReturnsTheRowThatAllAgreeOn) {
+TEST_P(EveryColumnRule, ReturnsTheRowThatAllAgreeOn) {
   Updates updates = DrawUpdates(4, 9, 200);
   for (auto& row : updates.rows) row = updates.rows.front();
   const std::vector<float> row = updates.rows.front();
@@ -154,7 +154,7 @@ TEST_P(EveryRule, ReturnsTheRowThatAllAgreeOn) {
               Near(std::vector<double>(row.begin(), row.end())));
 }
 
-TEST_P(EveryRule, TreatsCoordinatesInAnyCut) {
+TEST_P(EveryColumnRule, TreatsCoordinatesInAnyCut) {
   const Updates updates = DrawUpdates(5, 10, 4500);
   const std::vector<double> whole = VectorOf(*Make(), updates);
   for (const std::int64_t cut : {std::int64_t{1},
@@ -177,7 +177,7 @@ TEST_P(EveryRule, TreatsCoordinatesInAnyCut) {
   }
 }
 
-TEST_P(EveryRule, GivesTheSameBitsOnAnyNumberOfThreads) {
+TEST_P(EveryColumnRule, GivesTheSameBitsOnAnyNumberOfThreads) {
   const Updates updates = DrawUpdates(6, 12, 50000);
   std::vector<std::vector<double>> results;
   for (const std::size_t threads : {1u, 4u}) {
@@ -188,7 +188,7 @@ TEST_P(EveryRule, GivesTheSameBitsOnAnyNumberOfThreads) {
   EXPECT_EQ(results[0], results[1]);
 }
 
-TEST_P(EveryRule, LeavesItsRowsAlone) {
+TEST_P(EveryColumnRule, LeavesItsRowsAlone) {
   Updates updates = DrawUpdates(7, 8, 300);
   const UpdateTable table = updates.Table();
   Make()->Aggregate(Inputs(table), {.f = 1});
@@ -200,22 +200,22 @@ TEST_P(EveryRule, LeavesItsRowsAlone) {
   }
 }
 
-TEST_P(EveryRule, TakesAModelWithoutCoordinates) {
+TEST_P(EveryColumnRule, TakesAModelWithoutCoordinates) {
   EXPECT_TRUE(VectorOf(*Make(), DrawUpdates(8, 3, 0)).empty());
 }
 
-TEST_P(EveryRule, RefusesATableWithoutRows) {
+TEST_P(EveryColumnRule, RefusesATableWithoutRows) {
   EXPECT_THROW(VectorOf(*Make(), DrawUpdates(9, 0, 5)), core::Bug);
 }
 
-TEST_P(EveryRule, StatesWhereItComesFrom) {
+TEST_P(EveryColumnRule, StatesWhereItComesFrom) {
   EXPECT_FALSE(GetParam()->summary.empty());
   EXPECT_FALSE(GetParam()->source.empty());
   EXPECT_FALSE(GetParam()->preconditions.empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds,
-                         EveryRule,
+                         EveryColumnRule,
                          testing::ValuesIn(ColumnRules()),
                          [](const auto& one) {
                            return std::string(one.param->name);
