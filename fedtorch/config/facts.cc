@@ -230,6 +230,7 @@ bool NeedsNoKeys(const DocumentState& state, const OpenedSection& section) {
 }
 
 std::string FormatFallback(const DocumentState& state, const AskedKey& key) {
+  if (key.optional) return "";
   if (key.type == KeyType::kSection) {
     const OpenedSection& inner = state.section(key.sections.front());
     if (!inner.has_kind) return "{}";

@@ -212,6 +212,7 @@ int DocumentState::OpenChild(int index, const Key& key, bool is_kind) {
 
 int DocumentState::OpenOptionalChild(int index, const Key& key) {
   AskedKey& asked = Register(index, AskedKey(key, KeyType::kSection));
+  asked.optional = true;
   const Value::Entry* given = recording ? nullptr : FindGiven(index, asked);
   if (!recording &&
       (given == nullptr || given->value.type == Value::Type::kNull)) {

@@ -46,6 +46,7 @@ struct AskedKey {
   std::vector<Scalar> value;          ///< what the key came out as
   std::vector<int> sections;          ///< of kSection (one) and kSectionList
   const Value* free_value = nullptr;  ///< of kFlowLists; nullptr: not given
+  bool optional = false;  ///< a section that means something by being there
   /// An optional section that was not given: no part of the resolved config.
   bool left_out = false;
 

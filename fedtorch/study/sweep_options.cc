@@ -13,7 +13,7 @@ std::optional<SweepOptions> SweepOptions::Read(config::Section& root) {
   SweepOptions options;
   options.name = section->OptionalText(
       {.name = "name",
-       .help = "Folder of the sweep below output.dir; null = <name>-sweep."});
+       .help = "Folder of the sweep below output.dir; null = the name with -sweep."});
   if (options.name && (options.name->empty() || options.name->front() == '.' ||
                        options.name->find('/') != std::string::npos)) {
     section->Fail("name",

@@ -41,6 +41,24 @@ core::JsonLine RoundLine(std::int64_t round) {
   return std::move(core::JsonLine().Add("round", round));
 }
 
+TEST(RunDirectory, CanBeMadeInAFolderOfItsOwnName) {
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder / "trials/0123";
+  {
+    const RunDirectory run =
+        RunDirectory::CreateAt(path, Options(folder / "runs"));
+    EXPECT_EQ(run.run_id(), "0123");
+    EXPECT_EQ(ReadFile(path / "config.yaml"), "name: exp\n");
+    EXPECT_FALSE(std::filesystem::exists(folder / "runs"));
+    EXPECT_THROW(RunDirectory::CreateAt(path, Options(folder / "runs")),
+                 core::RunError);
+  }
+  // What was cut short while it was made is made again.
+  std::filesystem::remove(path / "status.json");
+  RunDirectory::CreateAt(path, Options(folder / "runs"));
+  EXPECT_EQ(ReadStatus(path / "status.json").state, RunState::kRunning);
+}
+
 TEST(RunDirectory, HoldsWhatTheUserGave) {
   const TemporaryFolder folder;
   std::filesystem::create_directory(folder / "a");

@@ -87,9 +87,9 @@ TEST(AxisOfWord, NamesTheWordThatIsWrong) {
 }
 
 TEST(Product, VariesTheLastAxisFastest) {
-  const std::vector<Axis> axes{{"a", {{"1", {}, ""}, {"2", {}, ""}}},
-                               {"b",
-                                {{"x", {}, ""}, {"y", {}, ""}, {"z", {}, ""}}}};
+  const std::vector<Axis> axes{
+      {"a", {{"1", {}, ""}, {"2", {}, ""}}},
+      {"b", {{"x", {}, ""}, {"y", {}, ""}, {"z", {}, ""}}}};
   EXPECT_THAT(Product(axes),
               ElementsAre(ElementsAre(0, 0),
                           ElementsAre(0, 1),

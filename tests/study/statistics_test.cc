@@ -35,7 +35,8 @@ TEST(StudentQuantile, AgreesWithThePublishedTable) {
 // I_x(1, b) = 1 - (1 - x)^b and I_x(a, 1) = x^a (DLMF 8.17.7).
 TEST(IncompleteBeta, HasClosedForms) {
   for (const double x : {0.0, 0.1, 0.5, 0.9, 1.0}) {
-    EXPECT_NEAR(IncompleteBeta(1.0, 3.5, x), 1.0 - std::pow(1.0 - x, 3.5), 1e-13);
+    EXPECT_NEAR(
+        IncompleteBeta(1.0, 3.5, x), 1.0 - std::pow(1.0 - x, 3.5), 1e-13);
     EXPECT_NEAR(IncompleteBeta(2.5, 1.0, x), std::pow(x, 2.5), 1e-13);
     EXPECT_NEAR(IncompleteBeta(2.0, 5.0, x) + IncompleteBeta(5.0, 2.0, 1.0 - x),
                 1.0,
