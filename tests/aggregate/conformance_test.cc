@@ -225,7 +225,9 @@ TEST_P(EveryRule, ServesEveryNumberOfRowsOrSaysWhyNot) {
       SCOPED_TRACE("n = " + std::to_string(n) + ", f = " + std::to_string(f));
       if (obstacle.empty()) {
         const auto result = Try(pipeline, rows, world_.At(1, f));
-        if (result) EXPECT_TRUE(IsFinite(result->vector));
+        if (result) {
+          EXPECT_TRUE(IsFinite(result->vector));
+        }
       } else {
         EXPECT_THAT(obstacle, HasSubstr("n = " + std::to_string(n)));
         EXPECT_THROW(Join(pipeline, rows, world_.At(1, f), false),

@@ -50,7 +50,9 @@ TEST(Adversaries, AreTheSameClientsInEveryRoundWhereFixed) {
       if (record.byzantine) now.push_back(record.client);
     }
     EXPECT_EQ(now.size(), 3u);
-    if (round > 1) EXPECT_EQ(now, before);
+    if (round > 1) {
+      EXPECT_EQ(now, before);
+    }
     before = now;
     EXPECT_EQ(report.robustness.at("attack/byzantine"), 3.0);
     EXPECT_EQ(report.robustness.at("attack/share"), 3.0 / 12.0);

@@ -38,7 +38,9 @@ void ExpectRounds(const std::vector<std::string>& overrides) {
     const RoundReport report = federation.rounds.Run(round, &federation.model);
     EXPECT_TRUE(federation.model.IsFinite());
     EXPECT_TRUE(report.skipped.empty()) << report.skipped;
-    if (report.update_norm > 0.0) EXPECT_NE(federation.model.Hash(), before);
+    if (report.update_norm > 0.0) {
+      EXPECT_NE(federation.model.Hash(), before);
+    }
   }
 }
 
