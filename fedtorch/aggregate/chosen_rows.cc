@@ -32,15 +32,6 @@ Result MeanOfRows(const Inputs& inputs, std::span<const std::int64_t> chosen) {
   return WeightedRows(inputs, std::move(coefficients));
 }
 
-double MedianOf(std::vector<double> values) {
-  if (values.empty()) return 0.0;
-  const std::size_t half = values.size() / 2;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(half);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return 0.5 * *middle + 0.5 * *std::max_element(values.begin(), middle);
-}
-
 Spread SpreadOf(std::span<const double> values, std::int64_t ddof) {
   Spread spread;
   if (values.empty()) return spread;

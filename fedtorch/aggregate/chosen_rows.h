@@ -1,6 +1,7 @@
 #pragma once
 
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/norms.h"
 
 #include <cstdint>
 #include <span>
@@ -13,9 +14,6 @@ namespace fedtorch::aggregate {
 Result WeightedRows(const Inputs& inputs, std::vector<double> coefficients);
 /// The same for the mean of the named inputs; for none of them the zero vector.
 Result MeanOfRows(const Inputs& inputs, std::span<const std::int64_t> chosen);
-
-/// Returns the middle value, or the mean of the two in the middle; 0 for none.
-double MedianOf(std::vector<double> values);
 
 /// Holds mean and standard deviation of scores.
 struct Spread {

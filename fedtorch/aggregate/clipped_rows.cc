@@ -47,7 +47,7 @@ std::vector<double> Roots(std::vector<double> squares) {
 
 }  // namespace
 
-std::vector<double> Norms(const Inputs& inputs) {
+std::vector<double> NormsByValue(const Inputs& inputs) {
   return Roots(
       RowSums(inputs, [](double value, std::size_t) { return value * value; }));
 }
@@ -70,43 +70,16 @@ std::vector<double> DistancesTo(const Inputs& inputs,
   }));
 }
 
-double MedianOf(std::vector<double> values) {
-  if (values.empty()) return 0.0;
-  std::sort(values.begin(), values.end());
-  const std::size_t size = values.size();
-  return 0.5 * values[(size - 1) / 2] + 0.5 * values[size / 2];
-}
-
-double ClipFactor(double norm, double bound) {
-  return norm > bound ? bound / norm : 1.0;
-}
-
 std::vector<double> ClippedMean(std::span<const double> norms,
                                 std::span<const std::int64_t> kept,
                                 double bound) {
   std::vector<double> coefficients(norms.size());
   for (const std::int64_t row : kept) {
     coefficients[static_cast<std::size_t>(row)] =
-        ClipFactor(norms[static_cast<std::size_t>(row)], bound) /
+        ClippingFactor(norms[static_cast<std::size_t>(row)], bound) /
         static_cast<double>(kept.size());
   }
   return coefficients;
-}
-
-Result Weighed(const Inputs& inputs, std::span<const double> coefficients) {
-  Result result;
-  result.vector = inputs.Combine(coefficients);
-  std::vector<double> base(static_cast<std::size_t>(inputs.num_base_rows()));
-  for (std::int64_t i = 0; i < inputs.size(); ++i) {
-    const double factor = coefficients[static_cast<std::size_t>(i)];
-    if (factor == 0.0) continue;
-    const std::vector<double> row = inputs.BaseCoefficients(i);
-    for (std::size_t k = 0; k < base.size(); ++k) base[k] += factor * row[k];
-  }
-  for (std::size_t k = 0; k < base.size(); ++k) {
-    if (base[k] != 0.0) result.kept.push_back(static_cast<std::int64_t>(k));
-  }
-  return result;
 }
 
 }  // namespace fedtorch::aggregate

@@ -1,7 +1,5 @@
 #include "fedtorch/aggregate/norms.h"
 
-#include "fedtorch/core/errors.h"
-
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
@@ -51,12 +49,11 @@ double ClippingFactor(double norm, double radius) {
   return norm > radius ? radius / norm : 1.0;
 }
 
-double MedianOf(std::span<const double> values) {
-  FEDTORCH_CHECK(!values.empty(), "a median of no values");
-  std::vector<double> sorted(values.begin(), values.end());
-  std::sort(sorted.begin(), sorted.end());
-  const std::size_t size = sorted.size();
-  return 0.5 * sorted[(size - 1) / 2] + 0.5 * sorted[size / 2];
+double MedianOf(std::vector<double> values) {
+  if (values.empty()) return 0.0;
+  std::sort(values.begin(), values.end());
+  const std::size_t size = values.size();
+  return 0.5 * values[(size - 1) / 2] + 0.5 * values[size / 2];
 }
 
 }  // namespace fedtorch::aggregate

@@ -2,7 +2,6 @@
 
 #include "fedtorch/aggregate/inputs.h"
 
-#include <span>
 #include <vector>
 
 namespace fedtorch::aggregate {
@@ -18,7 +17,7 @@ std::vector<double> Norms(const Inputs& inputs);
 double ClippingFactor(double norm, double radius);
 
 /// Returns the median of `values`, of an even number the mean of the two in
-/// the middle. Requires: at least one.
-double MedianOf(std::span<const double> values);
+/// the middle; 0 of none.
+double MedianOf(std::vector<double> values);
 
 }  // namespace fedtorch::aggregate

@@ -22,7 +22,7 @@ class SignStage {
   static SignStage Read(config::Section& section);
 
   /// Returns the rows in both sets, ascending; may be none. `norms` as of
-  /// Norms(inputs). Randomness: the stream (seed, `purpose`, round).
+  /// NormsByValue(inputs). Randomness: the stream (seed, `purpose`, round).
   /// Cost: O(nd share); O(nd) with an aggregate before and O(n^2 d) without
   /// one for the variants sim and dist.
   std::vector<std::int64_t> Admitted(const Inputs& inputs,

@@ -1,5 +1,6 @@
 #include "fedtorch/aggregate/clipped_rows.h"
 
+#include "fedtorch/aggregate/chosen_rows.h"
 #include "tests/aggregate/aggregate_case.h"
 #include "tests/aggregate/random_rows.h"
 
@@ -24,7 +25,7 @@ TEST(ClippedRows, KnowNormsProductsAndDistancesFromValues) {
   }
   for (const UpdateTable& table : {rows.Doubles(), rows.Floats()}) {
     const Inputs inputs(table);
-    const std::vector<double> norms = Norms(inputs);
+    const std::vector<double> norms = NormsByValue(inputs);
     const std::vector<double> products = Products(inputs, vector);
     const std::vector<double> distances = DistancesTo(inputs, vector);
     for (std::size_t i = 0; i < 3; ++i) {
@@ -50,14 +51,14 @@ TEST(ClippedRows, GiveTheSameBitsOnAnyNumberOfThreads) {
   for (const std::size_t threads : {1U, 4U}) {
     const tbb::global_control control(
         tbb::global_control::max_allowed_parallelism, threads);
-    results.push_back(Norms(Inputs(rows.Floats())));
+    results.push_back(NormsByValue(Inputs(rows.Floats())));
   }
   EXPECT_EQ(results[0], results[1]);
 }
 
 TEST(ClippedRows, SeeARowThatIsTinyBesideTheOthers) {
   const std::vector<std::vector<double>> rows = {{3, 4}, {3, 4}, {3e-9, 4e-9}};
-  EXPECT_NEAR(Norms(Inputs(TableOf(rows)))[2], 5e-9, 1e-23);
+  EXPECT_NEAR(NormsByValue(Inputs(TableOf(rows)))[2], 5e-9, 1e-23);
 }
 
 TEST(ClippedRows, TakeTheMeanOfTwoMiddleValues) {
@@ -68,10 +69,10 @@ TEST(ClippedRows, TakeTheMeanOfTwoMiddleValues) {
 }
 
 TEST(ClippedRows, ShortenAndNeverLengthen) {
-  EXPECT_DOUBLE_EQ(ClipFactor(4, 1), 0.25);
-  EXPECT_DOUBLE_EQ(ClipFactor(1, 4), 1.0);
-  EXPECT_DOUBLE_EQ(ClipFactor(0, 0), 1.0);
-  EXPECT_DOUBLE_EQ(ClipFactor(2, 0), 0.0);
+  EXPECT_DOUBLE_EQ(ClippingFactor(4, 1), 0.25);
+  EXPECT_DOUBLE_EQ(ClippingFactor(1, 4), 1.0);
+  EXPECT_DOUBLE_EQ(ClippingFactor(0, 0), 1.0);
+  EXPECT_DOUBLE_EQ(ClippingFactor(2, 0), 0.0);
   const std::vector<double> norms = {4, 1, 8};
   EXPECT_THAT(ClippedMean(norms, std::vector<std::int64_t>{0, 1}, 2),
               ElementsAre(DoubleEq(0.25), DoubleEq(0.5), 0.0));
@@ -86,10 +87,11 @@ TEST(ClippedRows, NameTheRowsThatCountThroughMixtures) {
   mix(0, 0) = 1.0;
   mix(1, 1) = mix(1, 2) = 0.5;
   const Inputs inputs = Inputs(table).Mixed(mix);
-  const Result result = Weighed(inputs, std::vector<double>{0.0, 2.0});
+  const Result result = WeightedRows(inputs, std::vector<double>{0.0, 2.0});
   EXPECT_THAT(result.vector, ElementsAre(11.0, 13.0, 15.0));
   EXPECT_THAT(result.kept, ElementsAre(1, 2));
-  EXPECT_THAT(Weighed(inputs, std::vector<double>{0.0, 0.0}).kept, IsEmpty());
+  EXPECT_THAT(WeightedRows(inputs, std::vector<double>{0.0, 0.0}).kept,
+              IsEmpty());
 }
 
 }  // namespace

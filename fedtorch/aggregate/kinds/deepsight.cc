@@ -5,6 +5,7 @@
 // without finite outputs, a median over the admitted only, and a mean of no
 // rows (the old model stays).
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/chosen_rows.h"
 #include "fedtorch/aggregate/clipped_rows.h"
 #include "fedtorch/aggregate/clustering.h"
 #include "fedtorch/core/errors.h"
@@ -240,8 +241,8 @@ class DeepSight final : public Aggregator {
     }
     HdbscanForm last = form_;
     last.single = true;
-    const std::vector<double> norms = Norms(inputs);
-    Result result = Weighed(
+    const std::vector<double> norms = NormsByValue(inputs);
+    Result result = WeightedRows(
         inputs,
         ClippedMean(
             norms, Admitted(Hdbscan(apart, last), found), MedianOf(norms)));

@@ -4,6 +4,7 @@
 // Avoids: models without a finite loss, as huge updates make them. They come
 // last and never enter; when there are no others the old model stays.
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/chosen_rows.h"
 #include "fedtorch/aggregate/clipped_rows.h"
 #include "fedtorch/core/errors.h"
 
@@ -65,7 +66,7 @@ class FedGreed final : public Aggregator {
     for (std::size_t k = 0; k < best; ++k) {
       coefficients[order[k]] = 1.0 / static_cast<double>(best);
     }
-    Result result = Weighed(inputs, coefficients);
+    Result result = WeightedRows(inputs, coefficients);
     for (const double value : losses) {
       result.scores.push_back(std::min(value, 1e300));
     }

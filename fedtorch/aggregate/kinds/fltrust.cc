@@ -6,6 +6,7 @@
 // others would be stretched by their rounding. So values are read, which costs
 // O(nd) instead of O(n^2 d).
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/chosen_rows.h"
 #include "fedtorch/aggregate/clipped_rows.h"
 #include "fedtorch/core/errors.h"
 
@@ -37,7 +38,7 @@ class FlTrust final : public Aggregator {
     for (const double value : own) square += value * value;
     const double length = std::sqrt(square);
     const std::vector<double> products = Products(inputs, own);
-    const std::vector<double> norms = Norms(inputs);
+    const std::vector<double> norms = NormsByValue(inputs);
     std::vector<double> trust(norms.size());
     double total = 0.0;
     for (std::size_t i = 0; i < norms.size(); ++i) {
@@ -56,7 +57,7 @@ class FlTrust final : public Aggregator {
       if (total == 0.0 || norms[i] == 0.0) continue;
       coefficients[i] = trust[i] / total * (length / norms[i]);
     }
-    Result result = Weighed(inputs, coefficients);
+    Result result = WeightedRows(inputs, coefficients);
     result.scores = std::move(scores);
     return result;
   }

@@ -146,10 +146,10 @@ class Lasa final : public Aggregator {
 
   Result Aggregate(const Inputs& inputs,
                    const Context& context) const override {
-    const std::vector<double> norms = Norms(inputs);
+    const std::vector<double> norms = NormsByValue(inputs);
     const double bound = MedianOf(norms);
     std::vector<double> factors;
-    for (const double norm : norms) factors.push_back(ClipFactor(norm, bound));
+    for (const double norm : norms) factors.push_back(ClippingFactor(norm, bound));
     const std::vector<Piece> pieces =
         Pieces(context.blocks, inputs.dimension());
     Result result;

@@ -5,6 +5,7 @@
 // and sign shares blown up by dividing them by a largest that is small itself,
 // unless asked for.
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/chosen_rows.h"
 #include "fedtorch/aggregate/clipped_rows.h"
 #include "fedtorch/aggregate/sign_stage.h"
 
@@ -18,8 +19,8 @@ class SignGuard final : public Aggregator {
 
   Result Aggregate(const Inputs& inputs,
                    const Context& context) const override {
-    const std::vector<double> norms = Norms(inputs);
-    return Weighed(
+    const std::vector<double> norms = NormsByValue(inputs);
+    return WeightedRows(
         inputs,
         ClippedMean(norms,
                     stage_.Admitted(inputs, context, norms, "signguard"),

@@ -8,6 +8,7 @@
 // Avoids: scores that are not numbers. A model whose loss is not finite, as a
 // huge update makes it, is worse than any other.
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/chosen_rows.h"
 #include "fedtorch/aggregate/clipped_rows.h"
 #include "fedtorch/core/errors.h"
 
@@ -55,7 +56,7 @@ class Zeno final : public Aggregator {
                    const Context& context) const override {
     FEDTORCH_CHECK(context.server != nullptr, "zeno needs a server's data");
     const auto n = static_cast<std::size_t>(inputs.size());
-    const std::vector<double> norms = Norms(inputs);
+    const std::vector<double> norms = NormsByValue(inputs);
     const double before = context.server->Loss(
         std::vector<double>(static_cast<std::size_t>(inputs.dimension())));
     std::vector<double> scores;
@@ -82,7 +83,7 @@ class Zeno final : public Aggregator {
     for (std::size_t k = 0; k < kept; ++k) {
       coefficients[order[k]] = 1.0 / static_cast<double>(kept);
     }
-    Result result = Weighed(inputs, coefficients);
+    Result result = WeightedRows(inputs, coefficients);
     result.scores = std::move(scores);
     return result;
   }

@@ -23,7 +23,7 @@ class SignFilter final : public PreAggregator {
 
   Matrix Mix(const Inputs& inputs, const Context& context) const override {
     const std::vector<std::int64_t> kept =
-        stage_.Admitted(inputs, context, Norms(inputs), "sign_filter");
+        stage_.Admitted(inputs, context, NormsByValue(inputs), "sign_filter");
     Matrix coefficients(
         std::max<std::int64_t>(1, static_cast<std::int64_t>(kept.size())),
         inputs.size());
