@@ -17,15 +17,28 @@ struct Inputs::Base {
   std::vector<std::span<const double>> references;
   // References in the type of the rows, for inner products.
   std::vector<std::vector<float>> floats;
-  UpdateTable vectors;  // rows, then references, in the type of the rows
+  std::vector<std::int64_t> used;  // rows whose values may be read
+  // Used rows, then references, in the type of the rows.
+  UpdateTable vectors;
   mutable std::once_flag once;
-  mutable Matrix gram;  // [vectors + 1, vectors + 1], the centre last
+  // [rows + references + 1, ...], the centre last; 0 for rows not used.
+  mutable Matrix gram;
 
-  Base(const UpdateTable& rows, std::vector<std::span<const double>> others)
-      : table(rows), references(std::move(others)), vectors(rows) {
+  Base(const UpdateTable& rows,
+       std::vector<std::span<const double>> others,
+       std::vector<std::int64_t> readable)
+      : table(rows),
+        references(std::move(others)),
+        used(std::move(readable)),
+        vectors(rows) {
     std::visit(
         [this](auto& all) {
           using Pointer = typename std::decay_t<decltype(all)>::value_type;
+          std::vector<Pointer> picked;
+          for (const std::int64_t row : used) {
+            picked.push_back(all[static_cast<std::size_t>(row)]);
+          }
+          all = std::move(picked);
           for (const std::span<const double> reference : references) {
             FEDTORCH_CHECK(
                 static_cast<std::int64_t>(reference.size()) == table.dimension,
@@ -40,6 +53,13 @@ struct Inputs::Base {
         },
         vectors.rows);
   }
+
+  // Where vector `i` of `vectors`, or the centre behind them, stands in `gram`.
+  std::int64_t Place(std::int64_t i) const {
+    const auto count = static_cast<std::int64_t>(used.size());
+    return i < count ? used[static_cast<std::size_t>(i)]
+                     : table.num_rows() + i - count;
+  }
 };
 
 struct Inputs::Cache {
@@ -49,16 +69,34 @@ struct Inputs::Cache {
   std::vector<double> doubles;
 };
 
+namespace {
+
+std::vector<std::int64_t> Ascending(std::int64_t count) {
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
+}  // namespace
+
 Inputs::Inputs(const UpdateTable& table)
     : base_(std::make_shared<Base>(table,
-                                   std::vector<std::span<const double>>{})),
-      picks_(static_cast<std::size_t>(table.num_rows())),
+                                   std::vector<std::span<const double>>{},
+                                   Ascending(table.num_rows()))),
+      picks_(base_->used),
       cache_(std::make_shared<Cache>()) {
-  std::iota(picks_.begin(), picks_.end(), 0);
   for (const std::int64_t row : picks_) {
     weights_.push_back(table.weight(row));
     clients_.push_back(table.client(row));
   }
+}
+
+Inputs::Inputs(const UpdateTable& table, std::span<const std::int64_t> rows)
+    : Inputs(Inputs(table).Select(rows)) {
+  base_ = std::make_shared<Base>(
+      table,
+      std::vector<std::span<const double>>{},
+      std::vector<std::int64_t>(rows.begin(), rows.end()));
 }
 
 Inputs Inputs::Select(std::span<const std::int64_t> rows) const {
@@ -130,7 +168,7 @@ Inputs Inputs::Mixed(const Matrix& coefficients) const {
 Inputs Inputs::WithReferences(
     const std::vector<std::span<const double>>& references) const {
   Inputs result = *this;
-  result.base_ = std::make_shared<Base>(base_->table, references);
+  result.base_ = std::make_shared<Base>(base_->table, references, base_->used);
   result.cache_ = std::make_shared<Cache>();
   return result;
 }
@@ -171,7 +209,15 @@ std::vector<double> Inputs::BaseCoefficients(std::int64_t input) const {
 
 const Matrix& Inputs::Gram() const {
   std::call_once(base_->once, [this] {
-    base_->gram = CentredGram(base_->vectors, base_->table.num_rows());
+    const Matrix found = CentredGram(
+        base_->vectors, static_cast<std::int64_t>(base_->used.size()));
+    const std::int64_t size = base_->Place(found.rows() - 1) + 1;
+    base_->gram = Matrix(size, size);
+    for (std::int64_t i = 0; i < found.rows(); ++i) {
+      for (std::int64_t j = 0; j < found.rows(); ++j) {
+        base_->gram(base_->Place(i), base_->Place(j)) = found(i, j);
+      }
+    }
   });
   return base_->gram;
 }
@@ -221,7 +267,20 @@ const UpdateTable& Inputs::table() const {
       }
       const auto width = static_cast<std::size_t>(dimension());
       values->resize(static_cast<std::size_t>(size()) * width);
-      MixRows(rows, coefficients_, width, std::span(*values));
+      // A factor of 0 does not undo a value that is not a number.
+      const std::vector<std::int64_t>& used = base_->used;
+      std::vector<const Real*> mixed;
+      Matrix factors(size(), static_cast<std::int64_t>(used.size()));
+      for (std::size_t k = 0; k < used.size(); ++k) {
+        mixed.push_back(rows[static_cast<std::size_t>(used[k])]);
+        for (std::int64_t i = 0; i < size(); ++i) {
+          factors(i, static_cast<std::int64_t>(k)) = coefficients_(i, used[k]);
+        }
+      }
+      MixRows(std::span<const Real* const>(mixed),
+              factors,
+              width,
+              std::span(*values));
       for (std::int64_t i = 0; i < size(); ++i) {
         pointers.push_back(values->data() +
                            static_cast<std::size_t>(i) * width);

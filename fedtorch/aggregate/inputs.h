@@ -21,6 +21,9 @@ class Inputs {
  public:
   /// Views all rows of `table`, whose values must live longer.
   explicit Inputs(const UpdateTable& table);
+  /// Views the named rows only. Nothing reads the values of the others, which
+  /// may be anything: one that is not a number would spoil all inner products.
+  Inputs(const UpdateTable& table, std::span<const std::int64_t> rows);
 
   /// Keeps the named inputs only.
   Inputs Select(std::span<const std::int64_t> rows) const;

@@ -53,29 +53,17 @@ double KrumForm::Between(const Geometry& geometry,
   return squared;
 }
 
-Matrix KrumForm::Distances(const Geometry& geometry, std::int64_t n) const {
-  Matrix distances(n, n);
-  for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t j = i + 1; j < n; ++j) {
-      distances(i, j) = distances(j, i) = Between(geometry, i, j);
-    }
-  }
-  return distances;
-}
-
-std::vector<double> KrumForm::Scores(const Matrix& distances,
-                                     std::span<const std::int64_t> rows,
-                                     std::int64_t f,
-                                     std::int64_t least) const {
-  const auto n = static_cast<std::int64_t>(rows.size());
-  const std::int64_t count = std::min(std::max(n - f - fewer, least),
-                                      std::max<std::int64_t>(0, n - 1));
+std::vector<double> KrumForm::Scores(const Geometry& geometry,
+                                     std::int64_t n,
+                                     std::int64_t f) const {
+  const std::int64_t count = std::clamp<std::int64_t>(
+      n - f - fewer, 0, std::max<std::int64_t>(0, n - 1));
   std::vector<double> scores;
   std::vector<double> others;
-  for (const std::int64_t row : rows) {
+  for (std::int64_t i = 0; i < n; ++i) {
     others.clear();
-    for (const std::int64_t other : rows) {
-      if (other != row) others.push_back(distances(row, other));
+    for (std::int64_t j = 0; j < n; ++j) {
+      if (j != i) others.push_back(Between(geometry, i, j));
     }
     // Sorted, so that the sum does not depend on the order of the rows.
     std::sort(others.begin(), others.end());
@@ -88,30 +76,67 @@ std::vector<double> KrumForm::Scores(const Matrix& distances,
   return scores;
 }
 
-std::vector<double> KrumForm::Scores(const Geometry& geometry,
-                                     std::int64_t n,
-                                     std::int64_t f) const {
-  std::vector<std::int64_t> rows(static_cast<std::size_t>(n));
-  std::iota(rows.begin(), rows.end(), 0);
-  return Scores(Distances(geometry, n), rows, f, 0);
-}
-
 std::vector<std::int64_t> KrumForm::SelectOneByOne(const Geometry& geometry,
                                                    std::int64_t n,
                                                    std::int64_t f,
                                                    std::int64_t count) const {
-  const Matrix distances = Distances(geometry, n);
-  std::vector<std::int64_t> left(static_cast<std::size_t>(n));
-  std::iota(left.begin(), left.end(), 0);
+  ShrinkingScores shrinking(*this, geometry, n, f);
   std::vector<std::int64_t> selected;
   while (static_cast<std::int64_t>(selected.size()) < count) {
-    const std::vector<double> scores = Scores(distances, left, f, 1);
+    const std::vector<double> scores = shrinking.Scores();
     const auto best = std::min_element(scores.begin(), scores.end());
-    const auto place = left.begin() + (best - scores.begin());
-    selected.push_back(*place);
-    left.erase(place);
+    selected.push_back(
+        shrinking.left()[static_cast<std::size_t>(best - scores.begin())]);
+    shrinking.Remove(selected.back());
   }
   return selected;
+}
+
+ShrinkingScores::ShrinkingScores(const KrumForm& form,
+                                 const Geometry& geometry,
+                                 std::int64_t n,
+                                 std::int64_t f)
+    : fewer_(form.fewer),
+      f_(f),
+      left_(static_cast<std::size_t>(n)),
+      nearest_(static_cast<std::size_t>(n)) {
+  std::iota(left_.begin(), left_.end(), 0);
+  for (std::int64_t i = 0; i < n; ++i) {
+    auto& others = nearest_[static_cast<std::size_t>(i)];
+    for (std::int64_t j = 0; j < n; ++j) {
+      if (j != i) others.push_back({form.Between(geometry, i, j), j});
+    }
+    std::stable_sort(others.begin(),
+                     others.end(),
+                     [](const Neighbour& a, const Neighbour& b) {
+                       return a.distance < b.distance;
+                     });
+  }
+}
+
+std::vector<double> ShrinkingScores::Scores() const {
+  const auto size = static_cast<std::int64_t>(left_.size());
+  const auto count = static_cast<std::size_t>(
+      std::min(std::max<std::int64_t>(size - f_ - fewer_, 1), size - 1));
+  std::vector<double> scores;
+  for (const std::int64_t row : left_) {
+    const auto& others = nearest_[static_cast<std::size_t>(row)];
+    double sum = 0.0;
+    for (std::size_t k = 0; k < count; ++k) sum += others[k].distance;
+    scores.push_back(sum);
+  }
+  return scores;
+}
+
+void ShrinkingScores::Remove(std::int64_t row) {
+  std::erase(left_, row);
+  for (const std::int64_t other : left_) {
+    auto& others = nearest_[static_cast<std::size_t>(other)];
+    others.erase(std::find_if(
+        others.begin(), others.end(), [row](const Neighbour& neighbour) {
+          return neighbour.row == row;
+        }));
+  }
 }
 
 }  // namespace fedtorch::aggregate

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -31,18 +30,10 @@ struct KrumForm {
   std::vector<double> Scores(const Geometry& geometry,
                              std::int64_t n,
                              std::int64_t f) const;
-  /// The same among the vectors `rows` only, in their order, from distances of
-  /// the form; at least `least` neighbours count where there are others.
-  std::vector<double> Scores(const Matrix& distances,
-                             std::span<const std::int64_t> rows,
-                             std::int64_t f,
-                             std::int64_t least) const;
-  /// Distances of the form between the first `n` vectors, [n, n].
-  Matrix Distances(const Geometry& geometry, std::int64_t n) const;
   /// Takes the best vector of the first `n` away `count` <= n times, scoring
   /// what is left anew each time, and returns them in that order. One
   /// neighbour at least counts, so that no choice is left to the row numbers.
-  /// Cost: O(n^2 log n) for every choice, all from one distance matrix.
+  /// Cost: O(n^2 log n), and O(n^2) for every choice.
   std::vector<std::int64_t> SelectOneByOne(const Geometry& geometry,
                                            std::int64_t n,
                                            std::int64_t f,
@@ -51,6 +42,35 @@ struct KrumForm {
   double Between(const Geometry& geometry,
                  std::int64_t i,
                  std::int64_t j) const;
+};
+
+/// Scores vectors of which one after the other is taken away, from distances
+/// that are computed and sorted once.
+class ShrinkingScores {
+ public:
+  /// Begins with the first `n` vectors; `f` stays what it is.
+  ShrinkingScores(const KrumForm& form,
+                  const Geometry& geometry,
+                  std::int64_t n,
+                  std::int64_t f);
+
+  /// Vectors not taken away, ascending.
+  const std::vector<std::int64_t>& left() const { return left_; }
+  /// Scores of `left()` among themselves; one neighbour at least counts where
+  /// there is one. Cost: O(n^2).
+  std::vector<double> Scores() const;
+  /// Takes a vector away. Cost: O(n^2).
+  void Remove(std::int64_t row);
+
+ private:
+  struct Neighbour {
+    double distance = 0.0;
+    std::int64_t row = 0;
+  };
+  std::int64_t fewer_;
+  std::int64_t f_;
+  std::vector<std::int64_t> left_;
+  std::vector<std::vector<Neighbour>> nearest_;  // [n], of those left
 };
 
 }  // namespace fedtorch::aggregate

@@ -172,10 +172,7 @@ Result Pipeline::Run(std::span<const std::int64_t> finite,
       Obstacle(static_cast<std::int64_t>(finite.size()),
                std::max<std::int64_t>(0, context.f - context.masked));
   if (!obstacle.empty()) throw core::RunError(obstacle);
-  Inputs inputs(table);
-  if (static_cast<std::int64_t>(finite.size()) != table.num_rows()) {
-    inputs = inputs.Select(finite);
-  }
+  Inputs inputs(table, finite);
   for (const auto& stage : stages_) {
     if (seen != nullptr) seen->push_back(inputs);
     inputs = inputs.Mixed(stage->Mix(inputs, context));

@@ -132,9 +132,9 @@ Eigenpair TopEigenpair(const Matrix& matrix) {
   return *pair;
 }
 
-Spread LargestSpread(const Matrix& squared_distances,
-                     std::span<const std::int64_t> rows,
-                     std::span<const double> shares) {
+DirectedSpread LargestSpread(const Matrix& squared_distances,
+                             std::span<const std::int64_t> rows,
+                             std::span<const double> shares) {
   const Matrix products = CentredProducts(squared_distances, rows, shares);
   const auto count = static_cast<std::int64_t>(rows.size());
   std::vector<double> roots;
@@ -147,7 +147,7 @@ Spread LargestSpread(const Matrix& squared_distances,
     }
   }
   const Eigenpair top = TopEigenpair(weighted);
-  Spread spread;
+  DirectedSpread spread;
   spread.variance = top.value;
   spread.squares.resize(rows.size());
   if (top.value == 0.0) return spread;

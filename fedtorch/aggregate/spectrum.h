@@ -36,14 +36,14 @@ Eigenpair TopEigenpair(const Matrix& matrix);
 
 /// Says how weighted vectors spread along the direction in which they spread
 /// most.
-struct Spread {
+struct DirectedSpread {
   double variance = 0.0;        ///< largest eigenvalue of their covariance
   std::vector<double> squares;  ///< [r] ((y_i - mean) . direction)^2
 };
 
 /// Returns the spread of `rows` with weights `shares` as in CentredProducts.
-Spread LargestSpread(const Matrix& squared_distances,
-                     std::span<const std::int64_t> rows,
-                     std::span<const double> shares);
+DirectedSpread LargestSpread(const Matrix& squared_distances,
+                             std::span<const std::int64_t> rows,
+                             std::span<const double> shares);
 
 }  // namespace fedtorch::aggregate

@@ -187,17 +187,16 @@ Result FloatResultOf(const std::string& rule,
   return PipelineFrom({}, rule).Aggregate(table, context);
 }
 
-void ExpectSlow(
-    const std::string& rule,
-    const std::function<std::int64_t(std::int64_t f)>& least,
-    const std::function<std::vector<double>(const Rows& rows, std::int64_t f)>&
-        slow) {
+void ExpectSlow(const std::string& rule,
+                const std::function<std::int64_t(std::int64_t f)>& least,
+                const std::function<std::vector<double>(const Rows& rows,
+                                                        std::int64_t f)>& slow,
+                const std::vector<std::int64_t>& dimensions) {
   std::uint64_t seed = 100;
   for (const std::int64_t f : {0, 1, 2}) {
     for (const std::int64_t more : {0, 1, 4}) {
       const std::int64_t n = std::max<std::int64_t>(1, least(f) + more);
-      for (const std::int64_t d : {1, 3, 40, 2500}) {
-        // Few coordinates make many near ties; those are tested apart.
+      for (const std::int64_t d : dimensions) {
         const Rows rows = DrawRows(++seed, n, d, f);
         const std::string text = WithF(rule, f);
         SCOPED_TRACE(text + " n = " + std::to_string(n) +

@@ -49,12 +49,13 @@ Result FloatResultOf(const std::string& rule,
                      const Rows& rows,
                      const Context& context = {});
 
-/// Expects `slow` from both types of rows over several n, d and f with
-/// n >= `least(f)`; `rule` holds F where the number goes.
+/// Expects `slow` from both types of rows over several n and f with
+/// n >= `least(f)`, and the `dimensions`; `rule` holds F where the number goes.
 void ExpectSlow(const std::string& rule,
                 const std::function<std::int64_t(std::int64_t f)>& least,
                 const std::function<std::vector<double>(const Rows& rows,
-                                                        std::int64_t f)>& slow);
+                                                        std::int64_t f)>& slow,
+                const std::vector<std::int64_t>& dimensions = {1, 3, 40, 2500});
 
 /// Expects finite, repeatable answers on rows that are huge, zero, denormal or
 /// all the same, in both types; where `bounded`, `f` huge rows leave the answer

@@ -91,18 +91,11 @@ class Bulyan final : public Aggregator {
     const std::int64_t f = f_.Of(context);
     const std::int64_t count = n - 2 * f - (averages_ ? 2 : 0);
     const Geometry& geometry = inputs.geometry();
-    std::vector<std::int64_t> order =
-        form_.SelectOneByOne(geometry, n, f, count);
     Result result;
     result.scores = form_.Scores(geometry, n, f);
-    Matrix means(count, n);
-    if (averages_) {
-      FillAverages(geometry, order, n, f, &means);
-    } else {
-      std::sort(order.begin(), order.end());
-    }
-    const Inputs selected =
-        averages_ ? inputs.Mixed(means) : inputs.Select(order);
+    const Inputs selected = averages_
+                                ? inputs.Mixed(Averages(geometry, n, f, count))
+                                : inputs.Select(Choices(geometry, n, f, count));
     result.kept = Kept(selected);
     result.vector.resize(static_cast<std::size_t>(inputs.dimension()));
     selected.table().Visit([&](auto rows) {
@@ -112,24 +105,34 @@ class Bulyan final : public Aggregator {
   }
 
  private:
+  std::vector<std::int64_t> Choices(const Geometry& geometry,
+                                    std::int64_t n,
+                                    std::int64_t f,
+                                    std::int64_t count) const {
+    std::vector<std::int64_t> rows =
+        form_.SelectOneByOne(geometry, n, f, count);
+    std::sort(rows.begin(), rows.end());
+    return rows;
+  }
+
   // Row k: the mean of the best of those that k choices left.
-  void FillAverages(const Geometry& geometry,
-                    std::span<const std::int64_t> order,
-                    std::int64_t n,
-                    std::int64_t f,
-                    Matrix* means) const {
-    const Matrix distances = form_.Distances(geometry, n);
-    std::vector<std::int64_t> left;
-    for (std::int64_t i = 0; i < n; ++i) left.push_back(i);
-    for (std::int64_t k = 0; k < means->rows(); ++k) {
-      const std::int64_t kept = n - k - f - 2;
-      for (const std::int64_t place :
-           Smallest(form_.Scores(distances, left, f, 1), kept)) {
-        (*means)(k, left[static_cast<std::size_t>(place)]) =
-            1.0 / static_cast<double>(kept);
+  Matrix Averages(const Geometry& geometry,
+                  std::int64_t n,
+                  std::int64_t f,
+                  std::int64_t count) const {
+    Matrix means(count, n);
+    ShrinkingScores shrinking(form_, geometry, n, f);
+    for (std::int64_t k = 0; k < count; ++k) {
+      const std::vector<std::int64_t> best =
+          Smallest(shrinking.Scores(), n - k - f - 2);
+      for (const std::int64_t place : best) {
+        means(k, shrinking.left()[static_cast<std::size_t>(place)]) =
+            1.0 / static_cast<double>(best.size());
       }
-      std::erase(left, order[static_cast<std::size_t>(k)]);
+      shrinking.Remove(
+          shrinking.left()[static_cast<std::size_t>(best.front())]);
     }
+    return means;
   }
 
   static std::vector<std::int64_t> Kept(const Inputs& selected) {

@@ -47,7 +47,7 @@ class Caf final : public Aggregator {
       ++passes;
       std::vector<double> shares;
       for (const double weight : weights) shares.push_back(weight / total);
-      const Spread spread = LargestSpread(distances, rows, shares);
+      const DirectedSpread spread = LargestSpread(distances, rows, shares);
       if (spread.variance < least) {
         least = spread.variance;
         result.coefficients.assign(static_cast<std::size_t>(geometry.size()),

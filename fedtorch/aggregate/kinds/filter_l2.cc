@@ -50,7 +50,7 @@ class FilterL2 final : public Aggregator {
     std::vector<double> shares(rows.size(), 1.0 / static_cast<double>(n));
     const std::int64_t most_passes = 2 * f_.Of(context);
     for (std::int64_t pass = 0; pass < most_passes; ++pass) {
-      const Spread spread = LargestSpread(distances, rows, shares);
+      const DirectedSpread spread = LargestSpread(distances, rows, shares);
       if (spread.variance <= std::sqrt(expansion_) * sigma_) break;
       const double most =
           *std::max_element(spread.squares.begin(), spread.squares.end());

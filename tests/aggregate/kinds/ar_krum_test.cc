@@ -91,6 +91,15 @@ TEST(ArKrum, CountsAdversariesItself) {
   EXPECT_FALSE(PipelineFrom({}, "ar_krum").needs_declared_f());
 }
 
+TEST(ArKrum, LeavesTwoMoreThanItsEstimateOutOfAScore) {
+  // Squared distances from row 0: 1, 4, 9, 16, 10000; the last is extreme, so
+  // that n - 1 - 2 = 3 count.
+  const Result result = ResultOf("ar_krum", {{0}, {1}, {2}, {3}, {-4}, {100}});
+  EXPECT_EQ(result.scores[0], 1.0 + 4.0 + 9.0);
+  // From row 1 there are 1, 1, 4, 25, 9801: beyond 2 * 4 - 1 are two.
+  EXPECT_EQ(result.scores[1], 1.0 + 1.0);
+}
+
 TEST(ArKrum, DoesNotLetTwoEqualRowsAccuseAllOthers) {
   // Rows 0 and 1 see each other at distance 0 and a gap behind that.
   Rows rows = DrawRows(2, 11, 100, 0);

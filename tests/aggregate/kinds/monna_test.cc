@@ -72,8 +72,12 @@ TEST(Monna, FollowsItsClientPastRowsThatAreNotFinite) {
   rows[0][1] = std::numeric_limits<double>::quiet_NaN();
   const Rows rest(rows.begin() + 1, rows.end());
   // Client 3 is the third of those left; one of two adversaries is found out.
-  EXPECT_THAT(ResultOf("{name: monna, f: 2, client: 3}", rows).vector,
+  const Result result = ResultOf("{name: monna, f: 2, client: 3}", rows);
+  EXPECT_THAT(result.vector,
               Pointwise(DoubleNear(1e-12), Slow(rest, rows[3], 1)));
+  ASSERT_EQ(result.scores.size(), 5u);
+  EXPECT_EQ(result.scores[2], 0.0);
+  EXPECT_NEAR(result.scores[0], DirectSquared(rows[1], rows[3]), 1e-9);
 }
 
 TEST(Monna, NamesAClientThatIsNotThere) {
