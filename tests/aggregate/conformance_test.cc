@@ -282,8 +282,11 @@ TEST_P(EveryRule, GivesTheSameBitsOnAnyNumberOfThreads) {
 }
 
 TEST_P(EveryRule, IgnoresTheOrderOfTheRows) {
-  // Buckets, pivots and subsamples go by position; the others break ties so.
-  static const Names by_position = {"median_of_means", "monna"};
+  // Buckets and pivots go by position. The widest pair alone decides on
+  // subsets of least diameter, and the last picks of Bulyan are nearest pairs,
+  // so that these two tie on almost every input.
+  static const Names by_position = {
+      "bulyan", "mda", "median_of_means", "monna"};
   if (In(by_position)) GTEST_SKIP() << "goes by position";
   for (std::uint64_t seed = 10; seed < 14; ++seed) {
     Rows rows = DrawRows(seed, kRows, kDimension);
