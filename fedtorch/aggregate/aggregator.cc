@@ -20,7 +20,7 @@ std::int64_t Tolerance::Of(const Context& context) const {
   return std::max<std::int64_t>(0, f_.value_or(context.f) - context.masked);
 }
 
-std::string Aggregator::Obstacle(std::int64_t /*n*/, std::int64_t /*f*/) const {
+std::string Aggregator::Obstacle(std::int64_t /*n*/, Adversaries /*f*/) const {
   return {};
 }
 

@@ -53,6 +53,20 @@ struct Context {
   ServerData* server = nullptr;        ///< null = the server has no samples
 };
 
+/// Counts adversaries as a defence is told of them, less the rows that were
+/// already set aside, which are taken for some of them.
+struct Adversaries {
+  std::int64_t declared = 0;
+  std::int64_t masked = 0;
+
+  Adversaries(std::int64_t all, std::int64_t aside = 0)
+      : declared(all), masked(aside) {}
+  /// Those that are left, at least 0.
+  operator std::int64_t() const {
+    return declared > masked ? declared - masked : 0;
+  }
+};
+
 /// Is the number of adversaries that a stage defends against: its own key `f`,
 /// or the declared one.
 class Tolerance {
@@ -62,9 +76,9 @@ class Tolerance {
   explicit Tolerance(std::optional<std::int64_t> f = std::nullopt) : f_(f) {}
   /// f of this call, less the rows already set aside, at least 0.
   std::int64_t Of(const Context& context) const;
-  /// f as configured, before anything is set aside.
-  std::int64_t Declared(std::int64_t declared) const {
-    return f_.value_or(declared);
+  /// f where only that is known, less the rows already set aside.
+  std::int64_t Declared(Adversaries known) const {
+    return Adversaries(f_.value_or(known.declared), known.masked);
   }
   bool given() const { return f_.has_value(); }
 
@@ -109,7 +123,7 @@ class Aggregator {
   /// naming both, e.g. "krum needs n >= 2f + 3 = 7, found n = 5 with f = 2";
   /// empty when they can. `f` is the declared number; kinds with a key of their
   /// own use Tolerance::Declared.
-  virtual std::string Obstacle(std::int64_t n, std::int64_t f) const;
+  virtual std::string Obstacle(std::int64_t n, Adversaries f) const;
   /// Whether it depends on a declared number of adversaries that its own keys
   /// do not give.
   virtual bool needs_declared_f() const { return false; }

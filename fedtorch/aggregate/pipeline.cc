@@ -115,7 +115,7 @@ bool Pipeline::needs_declared_f() const {
 
 bool Pipeline::needs_server_data() const { return rule_->needs_server_data(); }
 
-std::string Pipeline::Obstacle(std::int64_t n, std::int64_t f) const {
+std::string Pipeline::Obstacle(std::int64_t n, Adversaries f) const {
   for (const auto& stage : stages_) {
     std::string obstacle = stage->Obstacle(n, f);
     if (!obstacle.empty()) return obstacle;
@@ -168,9 +168,8 @@ Result Pipeline::Run(std::span<const std::int64_t> finite,
                      const UpdateTable& table,
                      const Context& context,
                      std::vector<Inputs>* seen) const {
-  const std::string obstacle =
-      Obstacle(static_cast<std::int64_t>(finite.size()),
-               std::max<std::int64_t>(0, context.f - context.masked));
+  const std::string obstacle = Obstacle(
+      static_cast<std::int64_t>(finite.size()), {context.f, context.masked});
   if (!obstacle.empty()) throw core::RunError(obstacle);
   Inputs inputs(table, finite);
   for (const auto& stage : stages_) {

@@ -34,7 +34,7 @@ class Pipeline {
   bool needs_server_data() const;
   /// Says why a cohort of `n` with `f` declared adversaries cannot be served;
   /// empty when it can.
-  std::string Obstacle(std::int64_t n, std::int64_t f) const;
+  std::string Obstacle(std::int64_t n, Adversaries f) const;
 
   /// Joins the rows of `table`. Changes nothing, so that an attack may ask.
   /// `kept` and row numbers in the result count the rows of `table`.

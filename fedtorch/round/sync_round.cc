@@ -613,8 +613,8 @@ std::vector<double> SyncRound::Defend(const std::vector<std::size_t>& admitted,
   RootData root(
       experiment_, world_, workers_, model, report->round, report->lr);
   if (!world_.root.empty()) context.server = &root;
-  report->skipped = experiment_.defence.Obstacle(
-      count, std::max<std::int64_t>(0, context.f - context.masked));
+  report->skipped =
+      experiment_.defence.Obstacle(count, {context.f, context.masked});
   if (!report->skipped.empty()) {
     if (experiment_.fail_on_unservable) {
       throw core::RunError("round " + std::to_string(report->round) + ": " +

@@ -86,7 +86,9 @@ class EveryAttack : public testing::TestWithParam<const attack::Kind*> {};
 
 TEST_P(EveryAttack, MeetsMeanAndTrimmedMean) {
   static const std::map<std::string_view, std::string> keys = {
-      {"alie", ", z: 1.0"}};
+      {"alie", ", z: 1.0"},
+      // The images have 6 x 6 pixels.
+      {"dba", ", length: 2, gap: 1"}};
   const auto found = keys.find(GetParam()->name);
   const std::string attack = "attack={name: " + std::string(GetParam()->name) +
                              (found == keys.end() ? "" : found->second) +

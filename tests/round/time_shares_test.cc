@@ -110,6 +110,7 @@ TEST(TimeShares, StandInTimingAndNotInMetrics) {
                                                 "wall_s",
                                                 "select_s",
                                                 "train_s",
+                                                "attack_s",
                                                 "aggregate_s",
                                                 "server_s",
                                                 "evaluate_s",

@@ -21,7 +21,7 @@ class Aksel final : public Aggregator {
                              "half") == "half"),
         median_(kMedian.make(section)) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     if (n > 2 * declared) return {};
     return "aksel needs n > 2f = " + std::to_string(2 * declared) +

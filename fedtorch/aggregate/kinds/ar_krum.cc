@@ -61,7 +61,7 @@ class ArKrum final : public Aggregator {
                       {"majority", "none"},
                       "majority") == "majority") {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     if (n >= kFewest) return {};
     return "ar_krum needs n >= " + std::to_string(kFewest) +
            " updates, found n = " + std::to_string(n) +

@@ -75,7 +75,7 @@ class Bulyan final : public Aggregator {
                       {"krum", "multi_krum"},
                       "krum") == "multi_krum") {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     const std::int64_t least = 4 * declared + 3;
     if (n >= least) return {};

@@ -19,7 +19,7 @@ class Caf final : public Aggregator {
  public:
   explicit Caf(config::Section& section) : f_(Tolerance::Read(section)) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     if (n > 2 * declared) return {};
     return "caf needs n > 2f = " + std::to_string(2 * declared) +

@@ -44,7 +44,7 @@ class Dnc final : public Aggregator {
             1.0,
             {.min = 0.0})) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     if (n > 2 * declared && Dropped(declared) < static_cast<double>(n)) {
       return {};

@@ -31,7 +31,7 @@ class FilterL2 final : public Aggregator {
             20.0,
             {.min = 0.0})) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     if (n > 2 * declared) return {};
     return "filter_l2 needs n > 2f = " + std::to_string(2 * declared) +

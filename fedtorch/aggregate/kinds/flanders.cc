@@ -132,7 +132,7 @@ class Flanders final : public Aggregator {
                          {.min = 1, .max = 1000000})},
         inner_(InnerRule::Read(section)) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     if (!keep_ && n <= declared) {
       return "flanders needs n > f updates, found n = " + std::to_string(n) +

@@ -133,7 +133,7 @@ class Fldetector final : public Aggregator {
                             {.min = 2, .max = 1000})),
         inner_(InnerRule::Read(section)) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     return inner_.rule().Obstacle(n, f);
   }
   bool needs_declared_f() const override {

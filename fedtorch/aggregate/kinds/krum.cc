@@ -13,7 +13,7 @@ class Krum final : public Aggregator {
   explicit Krum(config::Section& section)
       : f_(Tolerance::Read(section)), form_(KrumForm::Read(section)) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     return form_.Obstacle("krum", n, f_.Declared(f));
   }
   bool needs_declared_f() const override { return !f_.given(); }

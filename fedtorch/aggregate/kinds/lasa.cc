@@ -149,7 +149,8 @@ class Lasa final : public Aggregator {
     const std::vector<double> norms = NormsByValue(inputs);
     const double bound = MedianOf(norms);
     std::vector<double> factors;
-    for (const double norm : norms) factors.push_back(ClippingFactor(norm, bound));
+    for (const double norm : norms)
+      factors.push_back(ClippingFactor(norm, bound));
     const std::vector<Piece> pieces =
         Pieces(context.blocks, inputs.dimension());
     Result result;

@@ -15,7 +15,7 @@ class Meamed final : public Aggregator {
  public:
   explicit Meamed(config::Section& section) : f_(Tolerance::Read(section)) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     return HonestMajorityObstacle("meamed", n, f_.Declared(f));
   }
   bool needs_declared_f() const override { return !f_.given(); }

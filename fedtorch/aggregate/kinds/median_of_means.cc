@@ -23,7 +23,7 @@ class MedianOfMeans final : public Aggregator {
                           {.min = 1})),
         search_(Weiszfeld::Read(section)) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     const std::int64_t buckets = NumBuckets(n, size_);
     if (buckets > 2 * declared) return {};

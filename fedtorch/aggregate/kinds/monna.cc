@@ -29,7 +29,7 @@ class Monna final : public Aggregator {
     }
   }
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     if (n <= 2 * declared) {
       return "monna needs n > 2f = " + std::to_string(2 * declared) +

@@ -28,7 +28,7 @@ class MultiKrum final : public Aggregator {
                      "scored anew, m times."},
             false)) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     const std::string obstacle = form_.Obstacle("multi_krum", n, declared);
     if (!obstacle.empty() || !m_) return obstacle;

@@ -85,7 +85,7 @@ class Mva final : public Aggregator {
             1e5,
             {.min = 1.0})) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     if (n > 2 * declared) return {};
     return "mva needs n > 2f = " + std::to_string(2 * declared) +

@@ -14,7 +14,7 @@ class Phocas final : public Aggregator {
  public:
   explicit Phocas(config::Section& section) : f_(Tolerance::Read(section)) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     return HonestMajorityObstacle("phocas", n, f_.Declared(f));
   }
   bool needs_declared_f() const override { return !f_.given(); }

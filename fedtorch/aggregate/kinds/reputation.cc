@@ -38,7 +38,7 @@ class Reputation final : public Aggregator {
  public:
   explicit Reputation(config::Section& section) : inner_(Read(section)) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     return inner_.rule().Obstacle(n, f);
   }
   bool needs_declared_f() const override {

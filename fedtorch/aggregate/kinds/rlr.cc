@@ -25,7 +25,7 @@ class Rlr final : public Aggregator {
              .unit = "clients"},
             {.min = 0})) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t threshold = threshold_.value_or(f + 1);
     if (n >= threshold) return {};
     return "rlr needs n >= threshold = " + std::to_string(threshold) +

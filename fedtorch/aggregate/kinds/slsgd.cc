@@ -29,7 +29,7 @@ class Slsgd final : public Aggregator {
             1.0,
             {.min = 0.0, .max = 1.0, .open_min = true})) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     return HonestMajorityObstacle("slsgd", n, trim_.Declared(f));
   }
   bool needs_declared_f() const override { return !trim_.given(); }

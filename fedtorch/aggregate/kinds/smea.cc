@@ -161,7 +161,7 @@ class Smea final : public Aggregator {
             1e5,
             {.min = 1.0})) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     if (n > 2 * declared) return {};
     return "smea needs n > 2f = " + std::to_string(2 * declared) +

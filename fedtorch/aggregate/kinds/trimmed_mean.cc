@@ -28,7 +28,7 @@ class TrimmedMean final : public Aggregator {
     }
   }
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     if (fraction_) return {};
     return HonestMajorityObstacle("trimmed_mean", n, f_.Declared(f));
   }

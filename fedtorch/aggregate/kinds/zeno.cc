@@ -39,7 +39,7 @@ class Zeno final : public Aggregator {
             0.0005,
             {.min = 0.0})) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     const std::int64_t dropped = b_.value_or(declared);
     const std::string found = ", found n = " + std::to_string(n) +

@@ -13,7 +13,7 @@ core::KindTable<Kind>& Table() {
 }  // namespace
 
 std::string PreAggregator::Obstacle(std::int64_t /*n*/,
-                                    std::int64_t /*f*/) const {
+                                    Adversaries /*f*/) const {
   return {};
 }
 

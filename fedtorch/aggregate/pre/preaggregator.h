@@ -18,7 +18,7 @@ class PreAggregator {
   virtual ~PreAggregator() = default;
   /// Says why `n` inputs with `f` declared adversaries cannot be served, naming
   /// both; empty when they can.
-  virtual std::string Obstacle(std::int64_t n, std::int64_t f) const;
+  virtual std::string Obstacle(std::int64_t n, Adversaries f) const;
   virtual bool needs_declared_f() const { return false; }
   /// How many vectors come out of `n`, at least; most kinds keep the number.
   virtual std::int64_t NumOutputs(std::int64_t n) const { return n; }

@@ -16,7 +16,7 @@ class Arc final : public PreAggregator {
  public:
   explicit Arc(config::Section& section) : f_(Tolerance::Read(section)) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     if (n > declared) return {};
     return "arc needs n > f updates, found n = " + std::to_string(n) +

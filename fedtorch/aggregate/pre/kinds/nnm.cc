@@ -16,7 +16,7 @@ class Nnm final : public PreAggregator {
  public:
   explicit Nnm(config::Section& section) : f_(Tolerance::Read(section)) {}
 
-  std::string Obstacle(std::int64_t n, std::int64_t f) const override {
+  std::string Obstacle(std::int64_t n, Adversaries f) const override {
     const std::int64_t declared = f_.Declared(f);
     if (n > declared) return {};
     return "nnm needs n > f updates, found n = " + std::to_string(n) +
