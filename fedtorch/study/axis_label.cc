@@ -3,6 +3,8 @@
 #include "fedtorch/config/parse.h"
 #include "fedtorch/study/axis.h"
 
+#include <algorithm>
+#include <map>
 #include <vector>
 
 namespace fedtorch::study {
@@ -15,7 +17,10 @@ bool IsUnder(std::string_view key, std::string_view section) {
          (key.starts_with(section) && key[section.size()] == '.');
 }
 
-std::string LabelOf(const Value& value) {
+// Keys and their values that a label leaves out.
+using Known = std::map<std::string, std::string>;
+
+std::string LabelOf(const Value& value, const Known& known = {}) {
   switch (value.type) {
     case Value::Type::kNull:
       return "null";
@@ -39,9 +44,11 @@ std::string LabelOf(const Value& value) {
   std::string name;
   std::string keys;
   for (const Value::Entry& entry : value.entries) {
+    const auto shared = known.find(entry.key);
     if (entry.key == "name") {
       name = LabelOf(entry.value);
-    } else {
+    } else if (shared == known.end() ||
+               shared->second != LabelOf(entry.value)) {
       keys +=
           (keys.empty() ? "" : ", ") + entry.key + "=" + LabelOf(entry.value);
     }
@@ -69,12 +76,39 @@ AxisRole RoleOf(std::string_view key) {
 }
 
 std::string ValueLabel(const std::string& text) {
-  std::vector<core::Problem> problems;
-  try {
-    return LabelOf(config::ParseFlowValue(text, {}, &problems));
-  } catch (const core::ConfigError&) {
-    return text;  // an interpolation such as ${env:NAME}
+  return AxisLabels({text}).at(text);
+}
+
+std::map<std::string, std::string> AxisLabels(
+    const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> labels;
+  std::map<std::string, Value> values;
+  for (const std::string& text : texts) {
+    std::vector<core::Problem> problems;
+    try {
+      values.emplace(text, config::ParseFlowValue(text, {}, &problems));
+    } catch (const core::ConfigError&) {
+      labels[text] = text;  // an interpolation such as ${env:NAME}
+    }
   }
+  // Starts with the keys of one value and keeps what all others have, too.
+  Known known;
+  if (values.size() >= 2 && labels.empty()) {
+    for (const Value::Entry& entry : values.begin()->second.entries) {
+      if (entry.key != "name") known[entry.key] = LabelOf(entry.value);
+    }
+    for (const auto& [text, value] : values) {
+      std::erase_if(known, [&value = value](const auto& pair) {
+        return std::none_of(
+            value.entries.begin(), value.entries.end(), [&](const auto& entry) {
+              return entry.key == pair.first &&
+                     LabelOf(entry.value) == pair.second;
+            });
+      });
+    }
+  }
+  for (const auto& [text, value] : values) labels[text] = LabelOf(value, known);
+  return labels;
 }
 
 }  // namespace fedtorch::study

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace fedtorch::study {
 
@@ -22,5 +24,11 @@ AxisRole RoleOf(std::string_view key);
 /// dirichlet(alpha=0.1), [{name: clip}, {name: nnm}] becomes clip+nnm, an empty
 /// list "none"; a word or number stays.
 std::string ValueLabel(const std::string& text);
+
+/// Labels the values of one axis by their texts; keys that all of them have
+/// with the same value tell nothing apart and are left out: of {name: alie, n:
+/// 4} and {name: ipm, n: 4} remain alie and ipm.
+std::map<std::string, std::string> AxisLabels(
+    const std::vector<std::string>& texts);
 
 }  // namespace fedtorch::study

@@ -54,8 +54,24 @@ std::string WithKeys(std::string label, const std::string& keys) {
   return label + "(" + keys + ")";
 }
 
+// The labels of every axis by their values.
+using Labels = std::vector<std::map<std::string, std::string>>;
+
+Labels LabelsOf(const FrozenSweep& sweep) {
+  Labels labels;
+  for (std::size_t i = 0; i < sweep.axes.size(); ++i) {
+    std::vector<std::string> texts;
+    for (const FrozenTrial& trial : sweep.trials) {
+      texts.push_back(trial.values[i]);
+    }
+    labels.push_back(AxisLabels(texts));
+  }
+  return labels;
+}
+
 // Labels a section from the axes that lie in it.
 std::string LabelSection(const FrozenSweep& sweep,
+                         const Labels& labels,
                          const FrozenTrial& trial,
                          const Json& config,
                          const std::string& section,
@@ -65,7 +81,7 @@ std::string LabelSection(const FrozenSweep& sweep,
   for (std::size_t i = 0; i < sweep.axes.size(); ++i) {
     const std::string& key = sweep.axes[i];
     if (RoleOf(key) != role) continue;
-    const std::string value = ValueLabel(trial.values[i]);
+    const std::string value = labels[i].at(trial.values[i]);
     if (key == section || key == section + ".name") {
       base = value;
     } else if (key.starts_with(section + ".")) {
@@ -78,14 +94,15 @@ std::string LabelSection(const FrozenSweep& sweep,
 }
 
 std::string LabelDefence(const FrozenSweep& sweep,
+                         const Labels& labels,
                          const FrozenTrial& trial,
                          const Json& config) {
   const std::string rule = LabelSection(
-      sweep, trial, config, "server.aggregator", AxisRole::kDefence);
+      sweep, labels, trial, config, "server.aggregator", AxisRole::kDefence);
   std::string before = ChainIn(config, "server", "pre_aggregators");
   for (std::size_t i = 0; i < sweep.axes.size(); ++i) {
     if (sweep.axes[i] != "server.pre_aggregators") continue;
-    const std::string value = ValueLabel(trial.values[i]);
+    const std::string value = labels[i].at(trial.values[i]);
     before = value == "none" || value == "null" ? "" : value;
   }
   std::string keys;
@@ -94,7 +111,7 @@ std::string LabelDefence(const FrozenSweep& sweep,
     if (!key.starts_with("server.pre_aggregators.")) continue;
     keys += (keys.empty() ? "" : ", ") +
             key.substr(std::string("server.pre_aggregators.").size()) + "=" +
-            ValueLabel(trial.values[i]);
+            labels[i].at(trial.values[i]);
   }
   if (!keys.empty()) before = WithKeys(before, keys);
   return before.empty() ? rule : before + "+" + rule;
@@ -157,24 +174,29 @@ std::vector<TrialLabel> LabelTrials(const FrozenSweep& sweep) {
     if (RoleOf(key) == AxisRole::kSetting) settings.push_back(key);
   }
   const std::map<std::string, std::string> short_keys = ShortKeys(settings);
+  const Labels values = LabelsOf(sweep);
   std::vector<TrialLabel> labels;
   for (const FrozenTrial& trial : sweep.trials) {
     const Json config = Json::parse(trial.config);
     TrialLabel label;
     if (roles.defence || roles.attack) {
-      label.defence = LabelDefence(sweep, trial, config);
+      label.defence = LabelDefence(sweep, values, trial, config);
     }
     if (roles.attack) {
-      label.attack =
-          LabelSection(sweep, trial, config, "attack", AxisRole::kAttack);
+      label.attack = LabelSection(
+          sweep, values, trial, config, "attack", AxisRole::kAttack);
     }
     if (roles.heterogeneity) {
-      label.heterogeneity = LabelSection(
-          sweep, trial, config, "data.partition", AxisRole::kHeterogeneity);
+      label.heterogeneity = LabelSection(sweep,
+                                         values,
+                                         trial,
+                                         config,
+                                         "data.partition",
+                                         AxisRole::kHeterogeneity);
     }
     for (std::size_t i = 0; i < sweep.axes.size(); ++i) {
       const std::string& key = sweep.axes[i];
-      const std::string value = ValueLabel(trial.values[i]);
+      const std::string value = values[i].at(trial.values[i]);
       const auto append = [&value](const std::string& name, std::string* text) {
         *text += (text->empty() ? "" : ", ") + name + "=" + value;
       };

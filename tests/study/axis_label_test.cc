@@ -75,6 +75,20 @@ TEST(LabelTrials, AddsKeysToTheBracketsOfAValue) {
   EXPECT_EQ(label.attack, "x(a=1, scale=3)");
 }
 
+TEST(AxisLabels, LeaveOutWhatAllValuesShare) {
+  const auto labels = AxisLabels({"{name: alie, z: 1, num_byzantine: 4}",
+                                  "{name: ipm, epsilon: 1, num_byzantine: 4}",
+                                  "{name: none, num_byzantine: 4}"});
+  EXPECT_EQ(labels.at("{name: alie, z: 1, num_byzantine: 4}"), "alie(z=1)");
+  EXPECT_EQ(labels.at("{name: ipm, epsilon: 1, num_byzantine: 4}"),
+            "ipm(epsilon=1)");
+  EXPECT_EQ(labels.at("{name: none, num_byzantine: 4}"), "none");
+  // A word has no keys, so nothing is shared with it.
+  EXPECT_EQ(AxisLabels({"{name: a, k: 1}", "b"}).at("{name: a, k: 1}"),
+            "a(k=1)");
+  EXPECT_EQ(AxisLabels({"{name: a, k: 1}"}).at("{name: a, k: 1}"), "a(k=1)");
+}
+
 TEST(LabelTrials, ShortensKeysOfSettingsUntilTheyDiffer) {
   EXPECT_EQ(
       OnlyLabel(
