@@ -1,5 +1,6 @@
 #include "fedtorch/aggregate/aggregator.h"
 
+#include "fedtorch/aggregate/selection.h"
 #include "fedtorch/core/errors.h"
 
 #include <algorithm>
@@ -42,23 +43,7 @@ Result Aggregator::Aggregate(const Inputs& inputs,
       Combine(all.geometry(), all, context);
   FEDTORCH_CHECK(combination.has_value(),
                  "a rule overrides Combine or Aggregate");
-  Result result;
-  result.vector = all.Combine(combination->coefficients);
-  result.scores = std::move(combination->scores);
-  result.diagnostics = std::move(combination->diagnostics);
-  // Rows that count are those with a coefficient, through all mixtures.
-  std::vector<double> base(static_cast<std::size_t>(inputs.num_base_rows()));
-  for (std::int64_t i = 0; i < inputs.size(); ++i) {
-    const double factor =
-        combination->coefficients[static_cast<std::size_t>(i)];
-    if (factor == 0.0) continue;
-    const std::vector<double> row = inputs.BaseCoefficients(i);
-    for (std::size_t k = 0; k < base.size(); ++k) base[k] += factor * row[k];
-  }
-  for (std::size_t k = 0; k < base.size(); ++k) {
-    if (base[k] != 0.0) result.kept.push_back(static_cast<std::int64_t>(k));
-  }
-  return result;
+  return Joined(all, std::move(*combination));
 }
 
 void Aggregator::Remember(const Inputs& /*inputs*/,

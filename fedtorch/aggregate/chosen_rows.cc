@@ -5,8 +5,8 @@
 
 namespace fedtorch::aggregate {
 
-Result WeightedRows(const Inputs& inputs, std::vector<double> coefficients) {
-  Result result;
+std::vector<std::int64_t> RowsIn(const Inputs& inputs,
+                                 std::span<const double> coefficients) {
   std::vector<double> base(static_cast<std::size_t>(inputs.num_base_rows()));
   for (std::int64_t i = 0; i < inputs.size(); ++i) {
     const double factor = coefficients[static_cast<std::size_t>(i)];
@@ -14,9 +14,16 @@ Result WeightedRows(const Inputs& inputs, std::vector<double> coefficients) {
     const std::vector<double> row = inputs.BaseCoefficients(i);
     for (std::size_t k = 0; k < base.size(); ++k) base[k] += factor * row[k];
   }
+  std::vector<std::int64_t> rows;
   for (std::size_t k = 0; k < base.size(); ++k) {
-    if (base[k] != 0.0) result.kept.push_back(static_cast<std::int64_t>(k));
+    if (base[k] != 0.0) rows.push_back(static_cast<std::int64_t>(k));
   }
+  return rows;
+}
+
+Result WeightedRows(const Inputs& inputs, std::vector<double> coefficients) {
+  Result result;
+  result.kept = RowsIn(inputs, coefficients);
   coefficients.resize(
       static_cast<std::size_t>(inputs.size() + inputs.num_references()));
   result.vector = inputs.Combine(coefficients);

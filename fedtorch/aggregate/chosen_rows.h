@@ -9,6 +9,12 @@
 
 namespace fedtorch::aggregate {
 
+/// Returns the rows of the table, ascending, that have a part in
+/// sum_i coefficients[i] y_i, through all mixtures; entries behind the inputs
+/// are not looked at.
+std::vector<std::int64_t> RowsIn(const Inputs& inputs,
+                                 std::span<const double> coefficients);
+
 /// Returns sum_i coefficients[i] y_i [d] and, as `kept`, the rows of the table
 /// that entered it; `coefficients` has one entry an input. Cost: O(nd).
 Result WeightedRows(const Inputs& inputs, std::vector<double> coefficients);

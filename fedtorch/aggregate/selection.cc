@@ -1,5 +1,6 @@
 #include "fedtorch/aggregate/selection.h"
 
+#include "fedtorch/aggregate/chosen_rows.h"
 #include "fedtorch/core/errors.h"
 
 #include <tbb/parallel_for.h>
@@ -47,16 +48,7 @@ bool AtMostSubsets(std::int64_t n, std::int64_t k, double limit) {
 Result Joined(const Inputs& inputs, Combination combination) {
   Result result;
   result.vector = inputs.Combine(combination.coefficients);
-  std::vector<double> base(static_cast<std::size_t>(inputs.num_base_rows()));
-  for (std::int64_t i = 0; i < inputs.size(); ++i) {
-    const double factor = combination.coefficients[static_cast<std::size_t>(i)];
-    if (factor == 0.0) continue;
-    const std::vector<double> row = inputs.BaseCoefficients(i);
-    for (std::size_t k = 0; k < base.size(); ++k) base[k] += factor * row[k];
-  }
-  for (std::size_t k = 0; k < base.size(); ++k) {
-    if (base[k] != 0.0) result.kept.push_back(static_cast<std::int64_t>(k));
-  }
+  result.kept = RowsIn(inputs, combination.coefficients);
   result.scores = std::move(combination.scores);
   result.diagnostics = std::move(combination.diagnostics);
   return result;
