@@ -2,6 +2,7 @@
 
 #include "fedtorch/config/convert.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace fedtorch::config {
@@ -127,9 +128,11 @@ class MarkdownWriter {
         (section.path.empty() ? std::string("Top level") : Code(section.path)) +
         "\n\n";
     if (!help.empty()) text_ += help + "\n\n";
-    if (section.open_ended) {
+    if (section.open_ended || StandsInItself(section)) {
       text_ += "Takes the same kinds as the part around it.\n\n";
+      return;
     }
+    around_.push_back(&section);
     if (!section.variants.empty()) WriteKindList(section);
     WriteTable(section.keys);
     WriteInner(section.keys);
@@ -142,11 +145,27 @@ class MarkdownWriter {
       WriteTable(variant.keys);
       WriteInner(variant.keys);
     }
+    around_.pop_back();
   }
 
   std::string Take() { return std::move(text_); }
 
  private:
+  // Whether a part around it offers the same kinds: they stand there.
+  bool StandsInItself(const OpenedSection& section) const {
+    return !section.variants.empty() &&
+           std::any_of(around_.begin(), around_.end(), [&](const auto* outer) {
+             return std::equal(
+                 outer->variants.begin(),
+                 outer->variants.end(),
+                 section.variants.begin(),
+                 section.variants.end(),
+                 [](const KindVariant& left, const KindVariant& right) {
+                   return left.name == right.name;
+                 });
+           });
+  }
+
   void WriteKindList(const OpenedSection& section) {
     std::vector<std::string> names;
     for (const KindVariant& variant : section.variants) {
@@ -188,6 +207,7 @@ class MarkdownWriter {
     }
   }
 
+  std::vector<const OpenedSection*> around_;
   const DocumentState& state_;
   std::string text_;
 };
