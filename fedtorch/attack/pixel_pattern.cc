@@ -77,4 +77,26 @@ void PixelPattern::StampAll(const client::TamperedBatch& batch) const {
   for (std::int64_t i = 0; i < batch.size; ++i) StampAt(batch, i);
 }
 
+std::unique_ptr<client::Tampering> StampingOf(const Poisoning& poisoning,
+                                              const PixelPattern& pattern,
+                                              const Turn& turn) {
+  class Stamping final : public client::Tampering {
+   public:
+    Stamping(const Poisoning& which, const PixelPattern& what, const Turn& when)
+        : poisoning_(which), pattern_(what), stream_(StreamOf(when)) {}
+    void BeforeStep(const client::TamperedBatch& batch) override {
+      for (const std::int64_t i : poisoning_.Draw(batch, stream_)) {
+        pattern_.StampAt(batch, i);
+        batch.targets[static_cast<std::size_t>(i)] = poisoning_.target;
+      }
+    }
+
+   private:
+    const Poisoning& poisoning_;
+    const PixelPattern& pattern_;
+    core::Stream stream_;
+  };
+  return std::make_unique<Stamping>(poisoning, pattern, turn);
+}
+
 }  // namespace fedtorch::attack

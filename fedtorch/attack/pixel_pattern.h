@@ -1,9 +1,11 @@
 #pragma once
 
 #include "fedtorch/attack/attack.h"
+#include "fedtorch/attack/poisoning.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -45,5 +47,11 @@ class PixelPattern {
  private:
   std::vector<std::pair<std::size_t, float>> pixels_;  // place, value
 };
+
+/// Puts `pattern` on the samples that `poisoning` draws from each batch, and
+/// calls them its target. Both must live longer than the result.
+std::unique_ptr<client::Tampering> StampingOf(const Poisoning& poisoning,
+                                              const PixelPattern& pattern,
+                                              const Turn& turn);
 
 }  // namespace fedtorch::attack

@@ -143,6 +143,10 @@ std::int64_t RoundReport::num_steps() const {
   return steps;
 }
 
+std::int64_t RoundReport::num_sending() const {
+  return static_cast<std::int64_t>(clients.size()) - num_dropped();
+}
+
 std::int64_t RoundReport::num_byzantine() const {
   return std::count_if(clients.begin(), clients.end(), [](const auto& record) {
     return record.byzantine && !record.dropped;
@@ -341,13 +345,10 @@ void SyncRound::Train(const GlobalModel& model,
   const auto extras =
       static_cast<std::int64_t>(experiment_.method->num_extras_sent());
   const auto sent_down = static_cast<std::int64_t>(broadcast_.size());
-  const auto sending = std::count_if(
-      report->clients.begin(), report->clients.end(), [](const auto& record) {
-        return !record.dropped;
-      });
   report->up_bytes =
-      sending * ((model_values * (1 + extras) + buffer_values) * value_bytes +
-                 counter_bytes);
+      report->num_sending() *
+      ((model_values * (1 + extras) + buffer_values) * value_bytes +
+       counter_bytes);
   // Stragglers received the model before they were too late.
   report->down_bytes =
       static_cast<std::int64_t>(cohort) *
@@ -512,11 +513,8 @@ aggregate::UpdateTable SyncRound::TableOf(const std::vector<std::size_t>& slots,
 aggregate::Context SyncRound::ContextOf(const GlobalModel& model,
                                         const RoundReport& report,
                                         std::int64_t masked) const {
-  std::int64_t cohort = 0;
-  for (const ClientRecord& record : report.clients) {
-    if (!record.dropped) ++cohort;
-  }
-  return {.f = experiment_.attack.DeclaredF(cohort, world_.num_clients()),
+  return {.f = experiment_.attack.DeclaredF(report.num_sending(),
+                                            world_.num_clients()),
           .masked = masked,
           .seed = experiment_.seed,
           .round = report.round,
@@ -530,11 +528,9 @@ void SyncRound::Attack(const GlobalModel& model, RoundReport* report) {
   std::vector<std::size_t> honest;
   std::vector<std::size_t> own;   // adversaries that trained
   std::vector<std::size_t> ours;  // all adversaries
-  std::int64_t total = 0;
   for (std::size_t slot = 0; slot < report->clients.size(); ++slot) {
     const ClientRecord& record = report->clients[slot];
     if (record.dropped) continue;
-    ++total;
     if (record.byzantine) ours.push_back(slot);
     if (!record.rejected.empty()) continue;
     if (!record.byzantine) {
@@ -564,7 +560,7 @@ void SyncRound::Attack(const GlobalModel& model, RoundReport* report) {
     scene.known = &known;
     scene.own = &own_table;
     scene.num_byzantine = static_cast<std::int64_t>(ours.size());
-    scene.num_total = total;
+    scene.num_total = report->num_sending();
     for (const std::size_t slot : ours) {
       scene.clients.push_back(report->clients[slot].client);
     }
@@ -602,14 +598,11 @@ std::vector<double> SyncRound::Defend(const std::vector<std::size_t>& admitted,
                                       const std::vector<double>& weights,
                                       const GlobalModel& model,
                                       RoundReport* report) {
-  std::int64_t sent = 0;
-  for (const ClientRecord& record : report->clients) {
-    if (!record.dropped) ++sent;
-  }
   const auto count = static_cast<std::int64_t>(admitted.size());
   aggregate::UpdateTable table = TableOf(admitted, *report);
   table.weights = weights;
-  aggregate::Context context = ContextOf(model, *report, sent - count);
+  aggregate::Context context =
+      ContextOf(model, *report, report->num_sending() - count);
   RootData root(
       experiment_, world_, workers_, model, report->round, report->lr);
   if (!world_.root.empty()) context.server = &root;
@@ -715,10 +708,7 @@ void SyncRound::Aggregate(const std::vector<double>& weights,
 
   if (experiment_.attack.present()) {
     const auto present_now = static_cast<double>(report->num_byzantine());
-    double sent = 0.0;
-    for (const ClientRecord& record : report->clients) {
-      if (!record.dropped) sent += 1.0;
-    }
+    const auto sent = static_cast<double>(report->num_sending());
     report->robustness["attack/byzantine"] = present_now;
     if (sent > 0.0) report->robustness["attack/share"] = present_now / sent;
   }

@@ -52,6 +52,7 @@ struct RoundReport {
   std::int64_t num_dropped() const;
   std::int64_t num_rejected() const;
   std::int64_t num_steps() const;
+  std::int64_t num_sending() const;    ///< members that sent an update
   std::int64_t num_byzantine() const;  ///< adversaries that took part
 };
 

@@ -2,6 +2,7 @@
 //
 // Avoids: distances to the lower of the two middle values unless that is asked
 // for: the median is the kind of that name and takes its keys.
+#include "fedtorch/aggregate/honest_majority.h"
 #include "fedtorch/aggregate/selection.h"
 
 namespace fedtorch::aggregate {
@@ -22,11 +23,7 @@ class Aksel final : public Aggregator {
         median_(kMedian.make(section)) {}
 
   std::string Obstacle(std::int64_t n, Adversaries f) const override {
-    const std::int64_t declared = f_.Declared(f);
-    if (n > 2 * declared) return {};
-    return "aksel needs n > 2f = " + std::to_string(2 * declared) +
-           " updates, found n = " + std::to_string(n) +
-           " with f = " + std::to_string(declared);
+    return HonestMajorityObstacle("aksel", n, f_.Declared(f));
   }
   bool needs_declared_f() const override { return !half_ && !f_.given(); }
 

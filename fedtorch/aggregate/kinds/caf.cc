@@ -6,6 +6,7 @@
 // vector is 1e20 away: every pass sets one weight to exactly 0, vectors of
 // weight 0 are not looked at again, and n passes are the most.
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/honest_majority.h"
 #include "fedtorch/aggregate/spectrum.h"
 
 #include <algorithm>
@@ -20,11 +21,7 @@ class Caf final : public Aggregator {
   explicit Caf(config::Section& section) : f_(Tolerance::Read(section)) {}
 
   std::string Obstacle(std::int64_t n, Adversaries f) const override {
-    const std::int64_t declared = f_.Declared(f);
-    if (n > 2 * declared) return {};
-    return "caf needs n > 2f = " + std::to_string(2 * declared) +
-           " updates, found n = " + std::to_string(n) +
-           " with f = " + std::to_string(declared);
+    return HonestMajorityObstacle("caf", n, f_.Declared(f));
   }
   bool needs_declared_f() const override { return !f_.given(); }
 

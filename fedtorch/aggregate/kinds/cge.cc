@@ -3,6 +3,7 @@
 // Avoids: the sum in place of the mean. Lengths are measured from the origin:
 // the rule does not move with its inputs, and does not stop a short vector that
 // points the wrong way.
+#include "fedtorch/aggregate/honest_majority.h"
 #include "fedtorch/aggregate/selection.h"
 
 namespace fedtorch::aggregate {
@@ -13,11 +14,7 @@ class Cge final : public Aggregator {
   explicit Cge(config::Section& section) : f_(Tolerance::Read(section)) {}
 
   std::string Obstacle(std::int64_t n, Adversaries f) const override {
-    const std::int64_t declared = f_.Declared(f);
-    if (n > 2 * declared) return {};
-    return "cge needs n > 2f = " + std::to_string(2 * declared) +
-           " updates, found n = " + std::to_string(n) +
-           " with f = " + std::to_string(declared);
+    return HonestMajorityObstacle("cge", n, f_.Declared(f));
   }
   bool needs_declared_f() const override { return !f_.given(); }
 

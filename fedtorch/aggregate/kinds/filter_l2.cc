@@ -4,6 +4,7 @@
 // Avoids: the d x d covariance (inner products give the same eigenvalue), and a
 // division by 0 where every weight falls at once: then the last mean counts.
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/honest_majority.h"
 #include "fedtorch/aggregate/spectrum.h"
 
 #include <algorithm>
@@ -32,11 +33,7 @@ class FilterL2 final : public Aggregator {
             {.min = 0.0})) {}
 
   std::string Obstacle(std::int64_t n, Adversaries f) const override {
-    const std::int64_t declared = f_.Declared(f);
-    if (n > 2 * declared) return {};
-    return "filter_l2 needs n > 2f = " + std::to_string(2 * declared) +
-           " updates, found n = " + std::to_string(n) +
-           " with f = " + std::to_string(declared);
+    return HonestMajorityObstacle("filter_l2", n, f_.Declared(f));
   }
   bool needs_declared_f() const override { return !f_.given(); }
 

@@ -7,6 +7,7 @@
 // threshold is found by bisection among the distances, then the
 // lexicographically first subset within it.
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/honest_majority.h"
 #include "fedtorch/aggregate/selection.h"
 #include "fedtorch/aggregate/spectrum.h"
 
@@ -135,11 +136,7 @@ class Mda final : public Aggregator {
   explicit Mda(config::Section& section) : f_(Tolerance::Read(section)) {}
 
   std::string Obstacle(std::int64_t n, Adversaries f) const override {
-    const std::int64_t declared = f_.Declared(f);
-    if (n > 2 * declared) return {};
-    return "mda needs n > 2f = " + std::to_string(2 * declared) +
-           " updates, found n = " + std::to_string(n) +
-           " with f = " + std::to_string(declared);
+    return HonestMajorityObstacle("mda", n, f_.Declared(f));
   }
   bool needs_declared_f() const override { return !f_.given(); }
 

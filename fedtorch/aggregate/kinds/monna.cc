@@ -4,6 +4,7 @@
 // or what another rule makes of the same vectors (CVA). A client is named by
 // its id, not by its place in the round, which moves when a row before it is
 // not finite.
+#include "fedtorch/aggregate/honest_majority.h"
 #include "fedtorch/aggregate/selection.h"
 #include "fedtorch/core/errors.h"
 
@@ -30,13 +31,9 @@ class Monna final : public Aggregator {
   }
 
   std::string Obstacle(std::int64_t n, Adversaries f) const override {
-    const std::int64_t declared = f_.Declared(f);
-    if (n <= 2 * declared) {
-      return "monna needs n > 2f = " + std::to_string(2 * declared) +
-             " updates, found n = " + std::to_string(n) +
-             " with f = " + std::to_string(declared);
-    }
-    return pivot_ ? pivot_->Obstacle(n, f) : std::string();
+    std::string obstacle = HonestMajorityObstacle("monna", n, f_.Declared(f));
+    if (!obstacle.empty() || !pivot_) return obstacle;
+    return pivot_->Obstacle(n, f);
   }
   bool needs_declared_f() const override {
     return !f_.given() || (pivot_ && pivot_->needs_declared_f());

@@ -6,6 +6,7 @@
 // suffice), and sums from which distances are taken off again, which one vector
 // far away would leave without digits: sums only grow here.
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/honest_majority.h"
 #include "fedtorch/aggregate/selection.h"
 #include "fedtorch/aggregate/spectrum.h"
 
@@ -86,11 +87,7 @@ class Mva final : public Aggregator {
             {.min = 1.0})) {}
 
   std::string Obstacle(std::int64_t n, Adversaries f) const override {
-    const std::int64_t declared = f_.Declared(f);
-    if (n > 2 * declared) return {};
-    return "mva needs n > 2f = " + std::to_string(2 * declared) +
-           " updates, found n = " + std::to_string(n) +
-           " with f = " + std::to_string(declared);
+    return HonestMajorityObstacle("mva", n, f_.Declared(f));
   }
   bool needs_declared_f() const override { return !f_.given(); }
 

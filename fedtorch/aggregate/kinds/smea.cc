@@ -11,6 +11,7 @@
 // the scatter along a fixed direction. Both bound what removals can still
 // reach, before any eigenvalue of a subset is computed.
 #include "fedtorch/aggregate/aggregator.h"
+#include "fedtorch/aggregate/honest_majority.h"
 #include "fedtorch/aggregate/selection.h"
 #include "fedtorch/aggregate/spectrum.h"
 
@@ -162,11 +163,7 @@ class Smea final : public Aggregator {
             {.min = 1.0})) {}
 
   std::string Obstacle(std::int64_t n, Adversaries f) const override {
-    const std::int64_t declared = f_.Declared(f);
-    if (n > 2 * declared) return {};
-    return "smea needs n > 2f = " + std::to_string(2 * declared) +
-           " updates, found n = " + std::to_string(n) +
-           " with f = " + std::to_string(declared);
+    return HonestMajorityObstacle("smea", n, f_.Declared(f));
   }
   bool needs_declared_f() const override { return !f_.given(); }
 

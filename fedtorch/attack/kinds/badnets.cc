@@ -56,23 +56,7 @@ class BadNets final : public Attack, public Target {
   }
 
   std::unique_ptr<client::Tampering> Tamper(const Turn& turn) const override {
-    class Stamping final : public client::Tampering {
-     public:
-      Stamping(const BadNets& attack, const Turn& turn)
-          : attack_(attack), stream_(StreamOf(turn)) {}
-      void BeforeStep(const client::TamperedBatch& batch) override {
-        for (const std::int64_t i : attack_.poisoning_.Draw(batch, stream_)) {
-          attack_.pattern_.StampAt(batch, i);
-          batch.targets[static_cast<std::size_t>(i)] =
-              attack_.poisoning_.target;
-        }
-      }
-
-     private:
-      const BadNets& attack_;
-      core::Stream stream_;
-    };
-    return std::make_unique<Stamping>(*this, turn);
+    return StampingOf(poisoning_, pattern_, turn);
   }
 
   const Target* target() const override { return this; }

@@ -64,27 +64,9 @@ class Dba final : public Attack, public Target {
   }
 
   std::unique_ptr<client::Tampering> Tamper(const Turn& turn) const override {
-    class Stamping final : public client::Tampering {
-     public:
-      Stamping(const Dba& attack, const Turn& turn)
-          : attack_(attack),
-            strip_(
-                attack.strips_[static_cast<std::size_t>(turn.rank % kStrips)]),
-            stream_(StreamOf(turn)) {}
-      void BeforeStep(const client::TamperedBatch& batch) override {
-        for (const std::int64_t i : attack_.poisoning_.Draw(batch, stream_)) {
-          strip_.StampAt(batch, i);
-          batch.targets[static_cast<std::size_t>(i)] =
-              attack_.poisoning_.target;
-        }
-      }
-
-     private:
-      const Dba& attack_;
-      const PixelPattern& strip_;
-      core::Stream stream_;
-    };
-    return std::make_unique<Stamping>(*this, turn);
+    return StampingOf(poisoning_,
+                      strips_[static_cast<std::size_t>(turn.rank % kStrips)],
+                      turn);
   }
 
   const Target* target() const override { return this; }
