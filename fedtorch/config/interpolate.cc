@@ -12,6 +12,8 @@ namespace {
 // Longer text comes from references that double each other.
 constexpr std::size_t kMostBytes = 1u << 20;
 constexpr std::size_t kLongestChain = 200;
+// Each level of a value that a reference leads into is a call on the stack.
+constexpr std::size_t kMostLevelsEntered = 1000;
 
 std::string Trimmed(const std::string& text) {
   const std::size_t first = text.find_first_not_of(" \t");
@@ -74,12 +76,21 @@ class Interpolator {
       return;
     }
     if (done_.contains(&value)) return;
+    if (levels_entered_ == kMostLevelsEntered) {
+      Break(value,
+            path,
+            "references lead through more than " +
+                std::to_string(kMostLevelsEntered) + " levels");
+      return;
+    }
+    ++levels_entered_;
     for (std::size_t i = 0; i < value.items.size(); ++i) {
       Resolve(value.items[i], JoinPath(path, std::to_string(i)));
     }
     for (Value::Entry& entry : value.entries) {
       Resolve(entry.value, JoinPath(path, entry.key));
     }
+    --levels_entered_;
   }
 
  private:
@@ -269,6 +280,7 @@ class Interpolator {
   Value& root_;
   std::vector<core::Problem>* problems_;
   std::size_t count_;
+  std::size_t levels_entered_ = 0;
   std::set<const Value*> active_;
   std::set<const Value*> done_;
 };

@@ -148,13 +148,20 @@ TEST(Interpolate, StopsWhatGrowsWithoutEnd) {
               testing::Contains(HasSubstr("to more than 100000 values")));
   EXPECT_THAT(Problems(texts),
               testing::Contains(HasSubstr("to more than 1 MiB of text")));
-  std::string deep;
-  for (int i = 0; i < 200; ++i) {
-    deep += "d" + std::to_string(i) + ": " + std::string(30, '[') + "'${d" +
-            std::to_string(i + 1) + "}'" + std::string(30, ']') + "\n";
-  }
-  EXPECT_THAT(Problems(deep + "d200: 1\n"),
+  const auto nested = [](int references) {
+    std::string text;
+    for (int i = 0; i < references; ++i) {
+      text += "d" + std::to_string(i) + ": " + std::string(30, '[') + "'${d" +
+              std::to_string(i + 1) + "}'" + std::string(30, ']') + "\n";
+    }
+    return text + "d" + std::to_string(references) + ": 1\n";
+  };
+  EXPECT_THAT(Problems(nested(2)), Not(testing::Contains(HasSubstr("levels"))));
+  EXPECT_THAT(Problems(nested(4)),
               testing::Contains(HasSubstr("refers to more than 64 levels")));
+  EXPECT_THAT(
+      Problems(nested(200)),
+      testing::Contains(HasSubstr("lead through more than 1000 levels")));
   std::string chain;
   for (int i = 0; i < 5000; ++i) {
     chain += "c" + std::to_string(i) + ": ${c" + std::to_string(i + 1) + "}\n";
