@@ -29,6 +29,20 @@ void TrainAndFillDelta(ClientContext<Real>& context,
       local.data(), global.data(), delta.size(), delta.data()));
 }
 
+/// Does the same for a method that has no further use for the delta: where the
+/// caller can take it and its norm from the weights, they stay there, which
+/// spares a pass over d.
+template <class Real>
+void TrainAndLeaveDelta(ClientContext<Real>& context,
+                        const client::Correction<Real>& correction) {
+  if (!context.may_leave_delta) {
+    TrainAndFillDelta(context, correction);
+    return;
+  }
+  context.update.result = context.problem.Train(correction);
+  context.update.in_weights = true;
+}
+
 /// Returns this client's stored vector, [d], or zeros at its first round.
 template <class Real>
 std::vector<Real> StoredOrZeros(const ClientContext<Real>& context,

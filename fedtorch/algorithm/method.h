@@ -26,6 +26,9 @@ struct ClientContext {
   /// This client's stored vectors by name, each [d]; absent = zeros.
   const std::map<std::string, std::vector<Real>>& state;
   client::Update<Real>& update;  ///< to be filled
+  /// The caller can take the delta from the problem's weights, from a method
+  /// that sends and stores nothing else; see TrainAndLeaveDelta.
+  bool may_leave_delta = false;
 };
 
 /// Describes one admitted update to the server half.

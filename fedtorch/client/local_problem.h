@@ -61,7 +61,9 @@ class LocalProblem {
 /// `delta` = local - global, never on raw weights.
 template <class Real>
 struct Update {
-  std::vector<Real> delta;  ///< [d]
+  std::vector<Real> delta;  ///< [d]; unspecified while `in_weights`
+  /// Neither delta nor its norm was computed: it is weights - global.
+  bool in_weights = false;
   /// L2 norm of delta, from whoever computed it on the way; who changes delta
   /// afterwards unsets it.
   std::optional<double> delta_norm;

@@ -87,6 +87,7 @@ LocalResult SessionProblem::Train(const Correction<float>& correction) {
 
 double SessionProblem::FullGradient(std::span<float> out) {
   LapClock clock;
+  session_.parameters();  // no step may follow, so the copy is due now
   double loss = 0.0;
   std::fill(out.begin(), out.end(), 0.0F);
   FullPass pass(task_.indices);

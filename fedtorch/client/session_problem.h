@@ -46,6 +46,13 @@ class SessionProblem final : public ReusableProblem {
     task_ = task;
     seconds_ = {};
   }
+  void StartFrom(std::span<const float> global) override {
+    session_.StartFrom(global);
+  }
+  std::span<const float> GiveWeights(
+      core::AlignedBuffer<float>* memory) override {
+    return session_.GiveParameters(memory);
+  }
   std::span<float> buffers() override { return session_.buffers(); }
   std::span<std::int64_t> counters() override { return session_.counters(); }
 

@@ -2,6 +2,8 @@
 
 #include "fedtorch/core/errors.h"
 
+#include <algorithm>
+
 namespace fedtorch::client {
 
 void StackedProblem::Begin(const Task& task) {
@@ -13,6 +15,18 @@ void StackedProblem::Begin(const Task& task) {
   }
   task_ = task;
   seconds_ = {};
+}
+
+void StackedProblem::StartFrom(std::span<const float> global) {
+  FEDTORCH_CHECK(global.size() == weights_.size(), "wrong size");
+  std::copy(global.begin(), global.end(), weights_.begin());
+}
+
+std::span<const float> StackedProblem::GiveWeights(
+    core::AlignedBuffer<float>* memory) {
+  memory->Reserve(weights_.size());
+  std::copy(weights_.begin(), weights_.end(), memory->data());
+  return memory->first(weights_.size());
 }
 
 LocalResult StackedProblem::Train(const Correction<float>& correction) {

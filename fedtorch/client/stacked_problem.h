@@ -39,6 +39,9 @@ class StackedProblem final : public ReusableProblem {
   /// Throws: ConfigError for an adversary that tampers with its training:
   /// nobody sees a step of a stack alone.
   void Begin(const Task& task) override;
+  void StartFrom(std::span<const float> global) override;
+  std::span<const float> GiveWeights(
+      core::AlignedBuffer<float>* memory) override;
   std::span<float> buffers() override { return {}; }
   std::span<std::int64_t> counters() override { return {}; }
 

@@ -2,6 +2,7 @@
 
 #include "fedtorch/client/local_problem.h"
 #include "fedtorch/client/local_work.h"
+#include "fedtorch/core/aligned_buffer.h"
 #include "fedtorch/core/stream.h"
 #include "fedtorch/engine/step_rule.h"
 
@@ -112,6 +113,13 @@ class ReusableProblem : public LocalProblem<float> {
  public:
   /// Starts a client's turn; the caller sets weights, buffers and counters.
   virtual void Begin(const Task& task) = 0;
+  /// Sets the weights to `global` [d], which must stay as it is until the turn
+  /// ends: cheaper than a copy into `weights()`.
+  virtual void StartFrom(std::span<const float> global) = 0;
+  /// Leaves the weights in `memory`, where they outlive the turn, and returns
+  /// where in it they lie; see engine::Session::GiveParameters.
+  virtual std::span<const float> GiveWeights(
+      core::AlignedBuffer<float>* memory) = 0;
   virtual std::span<float> buffers() = 0;          ///< [num_buffers]
   virtual std::span<std::int64_t> counters() = 0;  ///< [num_counters]
   /// Where the time since `Begin` went.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <memory>
@@ -9,8 +11,10 @@
 namespace fedtorch::core {
 
 /// Holds values that start at a cache line, so that vector loads do not
-/// straddle two. Grows and never shrinks: a loop that asks for the same sizes
-/// again allocates nothing. Threads: one at a time.
+/// straddle two; large ones lie in huge pages where Linux has them, because a
+/// walk down a column of a weight matrix touches a page in every row or two.
+/// Grows and never shrinks: a loop that asks for the same sizes again allocates
+/// nothing. Threads: one at a time.
 template <class T>
 class AlignedBuffer {
  public:
@@ -18,8 +22,17 @@ class AlignedBuffer {
   /// Invalidates pointers then.
   void Reserve(std::size_t size) {
     if (size <= size_) return;
-    values_.reset(static_cast<T*>(
-        ::operator new[](size * sizeof(T), std::align_val_t(kAlignment))));
+    // Whole pages, so that all of it lies in huge ones.
+    const std::size_t bytes = size * sizeof(T);
+    const bool huge = bytes >= kHugePage;
+    const auto alignment =
+        static_cast<std::align_val_t>(huge ? kHugePage : kCacheLine);
+    values_ = Memory(
+        static_cast<T*>(::operator new[](
+            huge ? (bytes + kHugePage - 1) / kHugePage* kHugePage : bytes,
+            alignment)),
+        Free{alignment});
+    if (huge) AskForHugePages(values_.get(), bytes);
     size_ = size;
     std::fill(values_.get(), values_.get() + size, T{});
   }
@@ -30,13 +43,23 @@ class AlignedBuffer {
   std::span<T> first(std::size_t count) { return {values_.get(), count}; }
 
  private:
-  static constexpr std::size_t kAlignment = 64;
+  static constexpr std::size_t kCacheLine = 64;
+  static constexpr std::size_t kHugePage = std::size_t{2} << 20;
   struct Free {
-    void operator()(T* values) const {
-      ::operator delete[](values, std::align_val_t(kAlignment));
-    }
+    std::align_val_t alignment{kCacheLine};
+    void operator()(T* values) const { ::operator delete[](values, alignment); }
   };
-  std::unique_ptr<T[], Free> values_;
+  using Memory = std::unique_ptr<T[], Free>;
+
+  // Advice only: a system without them does as well.
+  static void AskForHugePages([[maybe_unused]] void* memory,
+                              [[maybe_unused]] std::size_t bytes) {
+#ifdef MADV_HUGEPAGE
+    madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+  }
+
+  Memory values_;
   std::size_t size_ = 0;
 };
 

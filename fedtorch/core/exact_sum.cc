@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 // AVX-512, AVX2, NEON or scalar code, chosen at run time; the results are the
 // same, because nothing is fused and integers add up in any order.
@@ -24,18 +25,46 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Returns the largest magnitude.
-float LargestOf(const float* values, std::size_t size) {
-  const hn::CappedTag<float, 16> d;
+// Returns the sum of (value - origin)^2, differences in float. On the way it
+// asks for the `size` values that will be read next, because the processor's
+// own guesses end with each block.
+template <bool kOrigin>
+HWY_INLINE double SquaresOfRow(const float* values,
+                               std::size_t size,
+                               const float* origin,
+                               const float* ahead) {
+  const hn::CappedTag<double, 8> d;
+  const hn::Rebind<float, decltype(d)> df;
   const std::size_t lanes = hn::Lanes(d);
-  auto largest = hn::Zero(d);
+  auto even = hn::Zero(d);
+  auto odd = hn::Zero(d);
+  const auto at = [&](std::size_t i) HWY_ATTR {
+    auto value = hn::LoadU(df, values + i);
+    if constexpr (kOrigin) value = hn::Sub(value, hn::LoadU(df, origin + i));
+    return hn::PromoteTo(d, value);
+  };
   std::size_t i = 0;
-  for (; i + lanes <= size; i += lanes) {
-    largest = hn::Max(largest, hn::Abs(hn::LoadU(d, values + i)));
+  for (; i + 2 * lanes <= size; i += 2 * lanes) {
+    __builtin_prefetch(ahead + i);
+    const auto first = at(i);
+    const auto second = at(i + lanes);
+    even = hn::MulAdd(first, first, even);
+    odd = hn::MulAdd(second, second, odd);
   }
-  float result = hn::GetLane(hn::MaxOfLanes(d, largest));
-  for (; i < size; ++i) result = std::max(result, std::fabs(values[i]));
-  return result;
+  double sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd)));
+  for (; i < size; ++i) {
+    const float value = kOrigin ? values[i] - origin[i] : values[i];
+    sum += static_cast<double>(value) * static_cast<double>(value);
+  }
+  return sum;
+}
+
+double SquaresOf(const float* values,
+                 std::size_t size,
+                 const float* origin,
+                 const float* ahead) {
+  return origin != nullptr ? SquaresOfRow<true>(values, size, origin, ahead)
+                           : SquaresOfRow<false>(values, size, origin, ahead);
 }
 
 // Adds rows whose scaled values are below 2^51. Adding and subtracting
@@ -44,12 +73,14 @@ float LargestOf(const float* values, std::size_t size) {
 // processor. `scales` are weight * 2^20: a power of two changes no rounding.
 // Returns how many of the `size` coordinates were done, a multiple of the
 // lanes.
-std::size_t AddSmall(std::int64_t* high,
-                     std::int64_t* low,
-                     std::size_t size,
-                     const double* scales,
-                     const float* const* rows,
-                     std::size_t num_rows) {
+template <bool kOrigin>
+HWY_INLINE std::size_t AddSmallRows(std::int64_t* high,
+                                    std::int64_t* low,
+                                    std::size_t size,
+                                    const double* scales,
+                                    const float* const* rows,
+                                    std::size_t num_rows,
+                                    const float* origin) {
   const hn::CappedTag<double, 8> d;
   const hn::RebindToSigned<decltype(d)> di;
   const hn::Rebind<float, decltype(d)> df;
@@ -64,8 +95,11 @@ std::size_t AddSmall(std::int64_t* high,
   for (; i + lanes <= size; i += lanes) {
     auto high_sum = hn::Sub(hn::LoadU(di, high + i), offset);
     auto low_sum = hn::Sub(hn::LoadU(di, low + i), offset);
+    const auto zero = kOrigin ? hn::LoadU(df, origin + i) : hn::Zero(df);
     for (std::size_t r = 0; r < num_rows; ++r) {
-      const auto value = hn::PromoteTo(d, hn::LoadU(df, rows[r] + i));
+      auto own = hn::LoadU(df, rows[r] + i);
+      if constexpr (kOrigin) own = hn::Sub(own, zero);
+      const auto value = hn::PromoteTo(d, own);
       const auto scaled = hn::Mul(value, hn::Set(d, scales[r]));
       const auto shifted = hn::Add(scaled, magic);
       const auto rest = hn::Sub(scaled, hn::Sub(shifted, magic));
@@ -79,6 +113,20 @@ std::size_t AddSmall(std::int64_t* high,
   return i;
 }
 
+std::size_t AddSmall(std::int64_t* high,
+                     std::int64_t* low,
+                     std::size_t size,
+                     const double* scales,
+                     const float* const* rows,
+                     std::size_t num_rows,
+                     const float* origin) {
+  return origin != nullptr
+             ? AddSmallRows<true>(
+                   high, low, size, scales, rows, num_rows, origin)
+             : AddSmallRows<false>(
+                   high, low, size, scales, rows, num_rows, origin);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace fedtorch::core
 HWY_AFTER_NAMESPACE();
@@ -87,7 +135,7 @@ HWY_AFTER_NAMESPACE();
 namespace fedtorch::core {
 namespace {
 
-HWY_EXPORT(LargestOf);
+HWY_EXPORT(SquaresOf);
 HWY_EXPORT(AddSmall);
 
 constexpr double kHighScale = 0x1p20;
@@ -97,7 +145,7 @@ constexpr double kLargest = 0x1p32;
 constexpr double kSmall = 0x1p51;
 // Coordinates whose sums, 32 KiB, stay in the first cache while rows are
 // added.
-constexpr std::size_t kBlock = 2048;
+constexpr std::size_t kBlock = 1024;
 
 // Adds a row of any size the plain way, which also defines the result.
 template <class Real>
@@ -105,14 +153,30 @@ void AddTo(std::int64_t* high,
            std::int64_t* low,
            std::size_t size,
            double weight,
-           const Real* values) {
+           const Real* values,
+           const Real* origin = nullptr) {
   for (std::size_t i = 0; i < size; ++i) {
-    const double addend = weight * static_cast<double>(values[i]);
+    const Real value = origin != nullptr ? values[i] - origin[i] : values[i];
+    const double addend = weight * static_cast<double>(value);
     const double high_part = std::nearbyint(addend * kHighScale);
     const double rest = addend - high_part * (1.0 / kHighScale);
     high[i] += static_cast<std::int64_t>(high_part);
     low[i] += static_cast<std::int64_t>(std::nearbyint(rest * kLowScale));
   }
+}
+
+// Whether all differences are below kLargest, with weight and without.
+bool AdmissibleFrom(double weight,
+                    const float* values,
+                    const float* origin,
+                    std::size_t size) {
+  const double factor = std::max(1.0, std::fabs(weight));
+  bool good = true;
+  for (std::size_t i = 0; i < size; ++i) {
+    const float value = origin != nullptr ? values[i] - origin[i] : values[i];
+    good &= std::fabs(factor * static_cast<double>(value)) < kLargest;
+  }
+  return good;
 }
 
 double ToDouble(std::int64_t high, std::int64_t low) {
@@ -133,64 +197,98 @@ bool AllAdmissible(double weight, std::span<const Real> values) {
 }  // namespace
 
 void ExactSum::Add(double weight, std::span<const float> values) {
-  AddRows(std::span(&weight, 1), std::span(&values, 1));
+  const std::span<const Added> added =
+      AddRows(std::span(&weight, 1), std::span(&values, 1));
+  FEDTORCH_CHECK(added.front().admissible, "the values are not admissible");
 }
 
-void ExactSum::AddRows(std::span<const double> weights,
-                       std::span<const std::span<const float>> rows,
-                       std::span<const double> bounds) {
+std::span<const ExactSum::Added> ExactSum::AddRows(
+    std::span<const double> weights,
+    std::span<const std::span<const float>> rows,
+    std::span<const float> origin) {
   FEDTORCH_CHECK(weights.size() == rows.size(), "one weight a row");
-  FEDTORCH_CHECK(bounds.empty() || bounds.size() == rows.size(),
-                 "one bound a row");
+  FEDTORCH_CHECK(origin.empty() || origin.size() == size(), "sizes differ");
   for (const std::span<const float> row : rows) {
     FEDTORCH_CHECK(row.size() == size(), "sizes differ");
   }
+  added_.assign(rows.size(), {});
   for (std::size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
     const std::size_t count = std::min(kRowsAtOnce, rows.size() - first);
     AddFewRows(weights.subspan(first, count),
                rows.subspan(first, count),
-               bounds.empty() ? bounds : bounds.subspan(first, count));
+               origin,
+               std::span(added_).subspan(first, count));
   }
+  return added_;
 }
 
 void ExactSum::AddFewRows(std::span<const double> weights,
                           std::span<const std::span<const float>> rows,
-                          std::span<const double> bounds) {
+                          std::span<const float> origin,
+                          std::span<Added> added) {
   double scales[kRowsAtOnce];
   const float* at[kRowsAtOnce];
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    scales[r] = weights[r] * kHighScale;
-  }
+  WriteZeros();
   for (std::size_t start = 0; start < size(); start += kBlock) {
     const std::size_t count = std::min(kBlock, size() - start);
-    bool small = true;
-    for (std::size_t r = 0; r < rows.size(); ++r) {
-      at[r] = rows[r].data() + start;
-      const double largest =
-          bounds.empty() ? static_cast<double>(
-                               HWY_DYNAMIC_DISPATCH(LargestOf)(at[r], count))
-                         : bounds[r];
-      small &= largest * std::fabs(scales[r]) < kSmall;
-    }
     std::int64_t* const high = high_.data() + start;
     std::int64_t* const low = low_.data() + start;
-    const std::size_t done =
-        small ? HWY_DYNAMIC_DISPATCH(AddSmall)(
-                    high, low, count, scales, at, rows.size())
-              : 0;
+    const float* const from = origin.empty() ? nullptr : origin.data() + start;
+    std::size_t small = 0;
     for (std::size_t r = 0; r < rows.size(); ++r) {
-      AddTo(high + done, low + done, count - done, weights[r], at[r] + done);
+      const float* const values = rows[r].data() + start;
+      // Memory past the end is asked for in vain, but harmlessly.
+      const float* const ahead = r + 1 < rows.size()
+                                     ? rows[r + 1].data() + start
+                                     : rows[0].data() + start + kBlock;
+      const double squares =
+          HWY_DYNAMIC_DISPATCH(SquaresOf)(values, count, from, ahead);
+      added[r].squared_norm += squares;
+      if (!added[r].admissible) continue;
+      // No magnitude is above the norm; the margin is for its rounding. NaN
+      // fails every comparison.
+      const double bound = std::sqrt(squares) * 1.001;
+      const double scale = weights[r] * kHighScale;
+      if (bound < kLargest && bound * std::fabs(scale) < kSmall) {
+        scales[small] = scale;
+        at[small++] = values;
+      } else if (AdmissibleFrom(weights[r], values, from, count)) {
+        AddTo(high, low, count, weights[r], values, from);
+      } else {
+        // Integers forget what is taken back.
+        added[r].admissible = false;
+        AddTo(high_.data(),
+              low_.data(),
+              start,
+              -weights[r],
+              rows[r].data(),
+              origin.empty() ? nullptr : origin.data());
+      }
+    }
+    if (small == 0) continue;
+    const std::size_t done = HWY_DYNAMIC_DISPATCH(AddSmall)(
+        high, low, count, scales, at, small, from);
+    for (std::size_t r = 0; r < small && done < count; ++r) {
+      AddTo(high + done,
+            low + done,
+            count - done,
+            scales[r] / kHighScale,
+            at[r] + done,
+            from == nullptr ? nullptr : from + done);
     }
   }
 }
 
 void ExactSum::Add(double weight, std::span<const double> values) {
   FEDTORCH_CHECK(values.size() == size(), "sizes differ");
+  WriteZeros();
   AddTo(high_.data(), low_.data(), size(), weight, values.data());
 }
 
 void ExactSum::Merge(const ExactSum& other) {
   FEDTORCH_CHECK(other.size() == size(), "sizes differ");
+  if (other.empty_) return;
+  WriteZeros();
   for (std::size_t i = 0; i < size(); ++i) {
     high_[i] += other.high_[i];
     low_[i] += other.low_[i];
@@ -200,32 +298,33 @@ void ExactSum::Merge(const ExactSum& other) {
 void ExactSum::Result(std::span<double> out) const {
   FEDTORCH_CHECK(out.size() == size(), "sizes differ");
   for (std::size_t i = 0; i < size(); ++i) {
-    out[i] = ToDouble(high_[i], low_[i]);
+    out[i] = empty_ ? 0.0 : ToDouble(high_[i], low_[i]);
   }
 }
 
-void ExactSum::TakeTotal(std::span<ExactSum* const> sums,
-                         std::size_t begin,
-                         std::size_t end,
-                         std::span<double> out) {
+void ExactSum::WriteTotal(std::span<ExactSum* const> sums,
+                          std::size_t begin,
+                          std::size_t end,
+                          std::span<double> out) {
   FEDTORCH_CHECK(begin <= end && end <= out.size(), "no such part");
+  std::vector<const ExactSum*> full;
   for (const ExactSum* sum : sums) {
     FEDTORCH_CHECK(sum->size() == out.size(), "sizes differ");
+    if (!sum->empty_) full.push_back(sum);
   }
   for (std::size_t i = begin; i < end; ++i) {
     std::int64_t high = 0;
     std::int64_t low = 0;
-    for (ExactSum* sum : sums) {
+    for (const ExactSum* sum : full) {
       high += sum->high_[i];
       low += sum->low_[i];
-      sum->high_[i] = 0;
-      sum->low_[i] = 0;
     }
     out[i] = ToDouble(high, low);
   }
 }
 
-void ExactSum::Clear() {
+void ExactSum::WriteZeros() {
+  if (!std::exchange(empty_, false)) return;
   std::fill(high_.begin(), high_.end(), 0);
   std::fill(low_.begin(), low_.end(), 0);
 }

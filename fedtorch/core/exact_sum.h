@@ -28,27 +28,35 @@ class ExactSum {
   /// Requires: equal sizes and `Admissible(weight, values)`.
   void Add(double weight, std::span<const float> values);
   void Add(double weight, std::span<const double> values);
-  /// Adds one row a weight. Cheaper than row by row where the sums do not fit
-  /// into the cache: they are visited once for `kRowsAtOnce` rows. Cheaper
-  /// still with `bounds`, one a row: no magnitude in the row is above it.
-  void AddRows(std::span<const double> weights,
-               std::span<const std::span<const float>> rows,
-               std::span<const double> bounds = {});
-  static constexpr std::size_t kRowsAtOnce = 4;
+  /// Says what AddRows found of a row.
+  struct Added {
+    double squared_norm = 0.0;  ///< of the addends without weight
+    bool admissible = true;     ///< else nothing of the row was added
+  };
+  /// Adds weight * (row - origin), one weight a row, with differences in float;
+  /// rows as they are without `origin`. A row of which a difference, weighted
+  /// or not, is not finite or beyond 2^32 is left out. Returns what was found,
+  /// one entry a row, valid until the next call. Cheaper than row by row where
+  /// the sums do not fit into the cache: they are visited once for
+  /// `kRowsAtOnce` rows; and norm, check and sum are one pass.
+  std::span<const Added> AddRows(std::span<const double> weights,
+                                 std::span<const std::span<const float>> rows,
+                                 std::span<const float> origin = {});
+  static constexpr std::size_t kRowsAtOnce = 16;
   /// Adds what another accumulator of equal size holds.
   void Merge(const ExactSum& other);
   /// Writes the sums, rounded to double.
   void Result(std::span<double> out) const;
-  /// Sets all sums to 0.
-  void Clear();
+  /// Sets all sums to 0. Cost: none; they are overwritten at the next addition.
+  void Clear() { empty_ = true; }
   /// Writes what all `sums` together hold for the coordinates from `begin` to
-  /// before `end` into the same places of `out`, rounded to double, and sets
-  /// them to 0: Merge, Result and Clear in one pass over a part.
+  /// before `end` into the same places of `out`, rounded to double: Merge and
+  /// Result in one pass over a part.
   /// Requires: out and all sums of equal size. Threads: safe on disjoint parts.
-  static void TakeTotal(std::span<ExactSum* const> sums,
-                        std::size_t begin,
-                        std::size_t end,
-                        std::span<double> out);
+  static void WriteTotal(std::span<ExactSum* const> sums,
+                         std::size_t begin,
+                         std::size_t end,
+                         std::span<double> out);
 
   /// Tells whether every weight * value is finite and below 2^32.
   static bool Admissible(double weight, std::span<const float> values);
@@ -57,10 +65,14 @@ class ExactSum {
  private:
   void AddFewRows(std::span<const double> weights,
                   std::span<const std::span<const float>> rows,
-                  std::span<const double> bounds);
+                  std::span<const float> origin,
+                  std::span<Added> added);
+  void WriteZeros();
 
   std::vector<std::int64_t> high_;
   std::vector<std::int64_t> low_;
+  bool empty_ = false;        // whatever is written there, the sums are 0
+  std::vector<Added> added_;  // of the last call of AddRows
 };
 
 }  // namespace fedtorch::core

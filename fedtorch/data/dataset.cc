@@ -1,6 +1,7 @@
 #include "fedtorch/data/dataset.h"
 
 #include "fedtorch/core/errors.h"
+#include "fedtorch/data/scale_bytes.h"
 
 #include <algorithm>
 #include <cstring>
@@ -9,25 +10,6 @@
 
 namespace fedtorch::data {
 namespace {
-
-// A trip count that the compiler knows, and pointers that do not overlap, are
-// vectorised at -O2 too.
-constexpr std::size_t kLanes = 16;
-
-/// Writes value * factor - shift.
-void ScaleBytes(const std::uint8_t* __restrict from,
-                std::size_t count,
-                float factor,
-                float shift,
-                float* __restrict to) {
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      to[i + lane] = static_cast<float>(from[i + lane]) * factor - shift;
-    }
-  }
-  for (; i < count; ++i) to[i] = static_cast<float>(from[i]) * factor - shift;
-}
 
 /// Asks for a row of bytes ahead of its use. A batch is a random choice of
 /// rows: without this, waiting for memory takes longer than the arithmetic.

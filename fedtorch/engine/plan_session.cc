@@ -74,7 +74,22 @@ class PlanSession final : public BasicSession<Real> {
   }
 
   std::span<Real> parameters() override {
-    return {parameters_.data() + shift_, size_};
+    if (start_ != nullptr) {
+      std::copy_n(start_, size_, own());
+      start_ = nullptr;
+    }
+    return {own(), size_};
+  }
+  void StartFrom(std::span<const Real> global) override {
+    FEDTORCH_CHECK(global.size() == size_, "wrong size");
+    start_ = global.data();
+  }
+  std::span<const Real> GiveParameters(
+      core::AlignedBuffer<Real>* memory) override {
+    parameters();
+    memory->Reserve(size_ + shift_);
+    std::swap(*memory, parameters_);
+    return {memory->data() + shift_, size_};
   }
   std::span<float> buffers() override { return {}; }
   std::span<std::int64_t> counters() override { return {}; }
@@ -100,10 +115,14 @@ class PlanSession final : public BasicSession<Real> {
       for (auto& stage : stages_) squares += stage->SquaredNorm(pass);
       clip = ClipFactor(std::sqrt(squares), rule.max_gradient_norm);
     }
-    const plan::Change<Real> change = ChangeOf(rule, clip);
-    for (auto& stage : stages_) {
-      stage->Move(pass, change, parameters().data());
+    plan::Change<Real> change = ChangeOf(rule, clip);
+    if (change.update.form == kernel::Update<Real>::Form::kAdd) {
+      change.update.start = start_;
+    } else {
+      parameters();  // the other forms work in place
     }
+    for (auto& stage : stages_) stage->Move(pass, change, own());
+    start_ = nullptr;
     return mean;
   }
 
@@ -185,11 +204,13 @@ class PlanSession final : public BasicSession<Real> {
  private:
   using Pass = plan::Pass<Real>;
 
+  Real* own() { return parameters_.data() + shift_; }
+
   // Loads a batch and runs it forward.
   Pass Begin(const Batch& batch, core::Stream* dropout) {
     Pass pass{.batch = Size(batch.size),
               .training = dropout != nullptr,
-              .parameters = parameters().data(),
+              .parameters = start_ != nullptr ? start_ : own(),
               .dropout = dropout,
               .tokens = batch.tokens};
     if (pass.batch > reserved_) {
@@ -364,6 +385,7 @@ class PlanSession final : public BasicSession<Real> {
   std::size_t pass_size_ = 0;
   std::size_t reserved_ = 0;
   std::size_t shift_ = 0;
+  const Real* start_ = nullptr;  // where the parameters are before a first step
   core::AlignedBuffer<Real> parameters_, velocity_, factors_;
   core::AlignedBuffer<double> norms_;
   core::AlignedBuffer<std::int64_t> targets_, predicted_;

@@ -87,8 +87,8 @@ struct Pass {
   std::size_t batch = 0;
   std::size_t first = 0;
   bool training = false;
-  Real* parameters = nullptr;       ///< [num_parameters]
-  core::Stream* dropout = nullptr;  ///< set when training
+  const Real* parameters = nullptr;  ///< [num_parameters]
+  core::Stream* dropout = nullptr;   ///< set when training
   std::span<const std::int64_t> tokens{};
 };
 

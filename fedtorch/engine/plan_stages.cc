@@ -50,6 +50,7 @@ void ForEachRun(const Field<Real>& a,
 // Update with pointers that start at a tensor.
 template <class Real>
 kernel::Update<Real> At(kernel::Update<Real> update, std::size_t offset) {
+  if (update.start != nullptr) update.start += offset;
   if (update.anchor != nullptr) update.anchor += offset;
   if (update.linear != nullptr) update.linear += offset;
   if (update.velocity != nullptr) update.velocity += offset;
@@ -647,6 +648,9 @@ class EmbeddingStage final : public Stage<Real> {
             const Change<Real>& change,
             Real* target) override {
     if (change.update.form == kernel::Update<Real>::Form::kAdd) {
+      const Real* start = change.update.start;
+      if (start != nullptr)
+        std::copy_n(start + offset_, size_, target + offset_);
       // Only the rows of the tokens at hand move.
       for (std::size_t row = 0; row < this->output_.rows(pass.batch); ++row) {
         Add(pass, row, change.scale, target + offset_);

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "fedtorch/core/aligned_buffer.h"
 #include "fedtorch/core/stream.h"
 #include "fedtorch/engine/step_rule.h"
 #include "fedtorch/model/model.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -29,9 +31,8 @@ struct Predictions {
 };
 
 /// Is the workspace of one worker: a model's values in flat buffers and the
-/// means to train it. Nothing is cloned per client; a client starts by copying
-/// the global model into `parameters()`. `Real` is float in a run and double
-/// where formulas are tested to 1e-10; the code is the same.
+/// means to train it. Nothing is cloned per client. `Real` is float in a run
+/// and double where formulas are tested to 1e-10; the code is the same.
 ///
 /// Cost: memory for the parameters, momentum, and activations or one gradient.
 /// Randomness: dropout only, from the stream that the caller passes. Masks are
@@ -47,6 +48,24 @@ class BasicSession {
   virtual std::span<Real> parameters() = 0;        ///< [num_parameters]
   virtual std::span<float> buffers() = 0;          ///< [num_buffers]
   virtual std::span<std::int64_t> counters() = 0;  ///< [num_counters]
+
+  /// Sets the parameters to `global` [num_parameters], which must stay as it is
+  /// until the first step or call of `parameters()`: a session may read it
+  /// there and spare the copy.
+  virtual void StartFrom(std::span<const Real> global) {
+    std::copy(global.begin(), global.end(), parameters().begin());
+  }
+  /// Leaves the parameters in `memory`, which keeps them for as long as the
+  /// caller likes; a session may take what memory was there in exchange. Its
+  /// own parameters are then unspecified until the next StartFrom.
+  /// Returns where in `memory` they lie.
+  virtual std::span<const Real> GiveParameters(
+      core::AlignedBuffer<Real>* memory) {
+    const std::span<Real> own = parameters();
+    memory->Reserve(own.size());
+    std::copy(own.begin(), own.end(), memory->data());
+    return memory->first(own.size());
+  }
 
   /// Sets the momentum buffer to zero (start of a client's local work).
   virtual void ResetMomentum() = 0;

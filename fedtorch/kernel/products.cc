@@ -310,13 +310,14 @@ void Forward(const ForwardProduct<Real>& p) {
   } while (first < p.depth);
 }
 
-// Adds x^T d of kRows rows to a panel of w, for `depth` rows of w: d stays in
-// registers while w streams by, each value of it read and written once.
+// Writes start + x^T d of kRows rows to a panel of w, for `depth` rows of w: d
+// stays in registers while w streams by, each value read and written once.
 template <std::size_t kRows, std::size_t kVectors, bool kPartial, class Real>
 HWY_NOINLINE void AddOuter(const Real* x,
                            std::size_t x_stride,
                            const Real* d0,
                            std::size_t d_stride,
+                           const Real* start,
                            Real* w,
                            std::size_t columns,
                            std::size_t depth,
@@ -338,16 +339,22 @@ HWY_NOINLINE void AddOuter(const Real* x,
 #pragma GCC unroll 16
   for (std::size_t i = 0; i < kBases; ++i) base[i] = x + 3 * i * x_stride;
   for (std::size_t k = 0; k < depth; ++k) {
+    const Real* from = start + k * columns;
     Real* at = w + k * columns;
-    // A prefetch past the end of w is harmless.
-    hwy::Prefetch(at + kAheadOfUpdate * columns);
+    // A prefetch past the end is harmless.
+    hwy::Prefetch(from + kAheadOfUpdate * columns);
     if constexpr (kVectors == 2)
-      hwy::Prefetch(at + kAheadOfUpdate * columns + kN);
+      hwy::Prefetch(from + kAheadOfUpdate * columns + kN);
+    if (from != at) {
+      hwy::Prefetch(at + kAheadOfUpdate * columns);
+      if constexpr (kVectors == 2)
+        hwy::Prefetch(at + kAheadOfUpdate * columns + kN);
+    }
     Vector<Real> sum[kVectors];
 #pragma GCC unroll 16
     for (std::size_t v = 0; v < kVectors; ++v) {
-      sum[v] = v + 1 == kVectors ? LoadAt<kPartial>(at + v * kN, width)
-                                 : hn::LoadU(d, at + v * kN);
+      sum[v] = v + 1 == kVectors ? LoadAt<kPartial>(from + v * kN, width)
+                                 : hn::LoadU(d, from + v * kN);
     }
 #pragma GCC unroll 16
     for (std::size_t m = 0; m < kRows; ++m) {
@@ -374,6 +381,7 @@ HWY_INLINE void AddOuterOf(std::size_t rows,
                            std::size_t x_stride,
                            const Real* d,
                            std::size_t d_stride,
+                           const Real* start,
                            Real* w,
                            std::size_t columns,
                            std::size_t depth,
@@ -381,12 +389,12 @@ HWY_INLINE void AddOuterOf(std::size_t rows,
   if constexpr (kRows > 1) {
     if (rows < kRows) {
       AddOuterOf<kRows - 1, kVectors, kPartial>(
-          rows, x, x_stride, d, d_stride, w, columns, depth, width);
+          rows, x, x_stride, d, d_stride, start, w, columns, depth, width);
       return;
     }
   }
   AddOuter<kRows, kVectors, kPartial>(
-      x, x_stride, d, d_stride, w, columns, depth, width);
+      x, x_stride, d, d_stride, start, w, columns, depth, width);
 }
 
 // The update of a plain matrix with few rows.
@@ -394,6 +402,7 @@ template <class Real>
 HWY_INLINE void UpdateByOuter(const UpdateProduct<Real>& p,
                               std::size_t first,
                               std::size_t depth,
+                              const Real* start,
                               Real* w) {
   ForEachPanel<2, Real>(p.columns,
                         [&]<std::size_t kVectors, bool kPartial>(
@@ -404,6 +413,7 @@ HWY_INLINE void UpdateByOuter(const UpdateProduct<Real>& p,
                               p.x.row_stride,
                               p.d.data + column,
                               p.d.row_stride,
+                              start + column,
                               w + column,
                               p.columns,
                               depth,
@@ -690,9 +700,13 @@ void UpdateWeights(const UpdateProduct<Real>& p) {
   const Update<Real>& update = p.update;
   Real* target = update.form == Form::kMomentum ? update.velocity : p.w;
   if (update.form == Form::kAdd) {
+    const Real* start = update.start != nullptr ? update.start : target;
     if (outer) {
-      UpdateByOuter(p, 0, p.depth, target);
+      UpdateByOuter(p, 0, p.depth, start, target);
     } else {
+      if (start != target) {
+        std::copy_n(start, p.segments * p.depth * p.columns, target);
+      }
       UpdateByTiles(p, target);
     }
     return;
@@ -707,7 +721,7 @@ void UpdateWeights(const UpdateProduct<Real>& p) {
     const std::size_t size = p.segments * depth * p.columns;
     BeginStep(update, offset, size, p.w + offset);
     if (outer) {
-      UpdateByOuter(p, first, depth, target + offset);
+      UpdateByOuter(p, first, depth, target + offset, target + offset);
     } else {
       UpdateByTiles(p, target);
     }

@@ -51,7 +51,7 @@ struct ForwardProduct {
 template <class Real>
 struct Update {
   enum class Form {
-    kAdd,       ///< w += p
+    kAdd,       ///< w = start + p
     kAffine,    ///< w = keep * w + to_anchor * anchor + to_linear * linear + p
     kMomentum,  ///< v = momentum * v + p + decay * w
                 ///<     + prox * (w - anchor) + linear;  w -= lr * v
@@ -59,6 +59,7 @@ struct Update {
   Form form = Form::kAdd;
   Real keep = 1, to_anchor = 0, to_linear = 0;     ///< kAffine
   Real momentum = 0, decay = 0, prox = 0, lr = 0;  ///< kMomentum
+  const Real* start = nullptr;   ///< like w, kAdd; null = w itself
   const Real* anchor = nullptr;  ///< like w; null where its factor is 0
   const Real* linear = nullptr;  ///< like w; null = none
   Real* velocity = nullptr;      ///< like w; kMomentum

@@ -30,7 +30,8 @@ HWY_INLINE void ApplyUpdateTo(const Update<Real>& update,
         };
         const auto g =
             hn::Mul(hn::Set(d, scale), LoadAt<kPartial>(gradient + i, width));
-        auto value = LoadAt<kPartial>(w + i, width);
+        auto value = LoadAt<kPartial>(
+            update.start != nullptr ? update.start + offset + i : w + i, width);
         if (update.form == Form::kMomentum) {
           auto v = hn::Mul(hn::Set(d, update.momentum), at(update.velocity));
           v = hn::MulAdd(hn::Set(d, update.decay), value, v);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -29,11 +30,14 @@ Sums Measure(std::span<const Real* const> honest,
       tbb::blocked_range<std::size_t>(0, blocks, 4),
       Sums{},
       [&](const tbb::blocked_range<std::size_t>& range, Sums sums) {
+        // Of every column, so that the loops vectorise.
         std::vector<double> mean(kBlock);
+        std::vector<double> spread(kBlock);
         for (std::size_t block = range.begin(); block < range.end(); ++block) {
           const std::size_t first = block * kBlock;
           const std::size_t width = std::min(kBlock, vector.size() - first);
           std::fill(mean.begin(), mean.end(), 0.0);
+          std::fill(spread.begin(), spread.end(), 0.0);
           for (const Real* row : honest) {
             for (std::size_t k = 0; k < width; ++k) {
               mean[k] += static_cast<double>(row[first + k]);
@@ -48,9 +52,13 @@ Sums Measure(std::span<const Real* const> honest,
           for (const Real* row : honest) {
             for (std::size_t k = 0; k < width; ++k) {
               const double off = static_cast<double>(row[first + k]) - mean[k];
-              sums.spread += off * off;
+              spread[k] += off * off;
             }
           }
+          sums.spread = std::accumulate(
+              spread.begin(),
+              spread.begin() + static_cast<std::ptrdiff_t>(width),
+              sums.spread);
         }
         return sums;
       },

@@ -2,20 +2,43 @@
 
 #include "fedtorch/core/hash.h"
 
-#include <algorithm>
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+#include <tbb/parallel_reduce.h>
+
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <span>
 
 namespace fedtorch::round {
 namespace {
 
-std::vector<float> Rounded(const std::vector<double>& values) {
-  std::vector<float> rounded(values.size());
-  std::transform(
-      values.begin(), values.end(), rounded.begin(), [](double value) {
-        return static_cast<float>(value);
-      });
-  return rounded;
+using Range = tbb::blocked_range<std::size_t>;
+constexpr std::size_t kGrain = 16384;
+
+void Round(const std::vector<double>& values, std::span<float> rounded) {
+  tbb::parallel_for(Range(0, values.size(), kGrain), [&](const Range& range) {
+    for (std::size_t i = range.begin(); i < range.end(); ++i) {
+      rounded[i] = static_cast<float>(values[i]);
+    }
+  });
+}
+
+// Beyond float32 a value is lost as well, for it cannot be sent. No early exit,
+// so that the loop vectorises.
+bool AllFinite(const std::vector<double>& values) {
+  return tbb::parallel_reduce(
+      Range(0, values.size(), kGrain),
+      true,
+      [&](const Range& range, bool finite) {
+        for (std::size_t i = range.begin(); i < range.end(); ++i) {
+          finite &= std::fabs(static_cast<float>(values[i])) <=
+                    std::numeric_limits<float>::max();
+        }
+        return finite;
+      },
+      std::logical_and<>());
 }
 
 template <class T>
@@ -42,10 +65,20 @@ GlobalModel GlobalModel::Initial(const model::Network& network,
 }
 
 std::vector<float> GlobalModel::SentParameters() const {
-  return Rounded(parameters);
+  std::vector<float> sent(parameters.size());
+  SentParameters(sent);
+  return sent;
 }
 
-std::vector<float> GlobalModel::SentBuffers() const { return Rounded(buffers); }
+void GlobalModel::SentParameters(std::span<float> out) const {
+  Round(parameters, out);
+}
+
+std::vector<float> GlobalModel::SentBuffers() const {
+  std::vector<float> sent(buffers.size());
+  Round(buffers, sent);
+  return sent;
+}
 
 std::string GlobalModel::Hash() const {
   return core::Sha256Hex(Bytes(SentParameters()) + Bytes(SentBuffers()) +
@@ -53,12 +86,7 @@ std::string GlobalModel::Hash() const {
 }
 
 bool GlobalModel::IsFinite() const {
-  // Beyond float32 a value is lost as well, for it cannot be sent.
-  const auto finite = [](double value) {
-    return std::isfinite(static_cast<float>(value));
-  };
-  return std::all_of(parameters.begin(), parameters.end(), finite) &&
-         std::all_of(buffers.begin(), buffers.end(), finite);
+  return AllFinite(parameters) && AllFinite(buffers);
 }
 
 }  // namespace fedtorch::round

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct GlobalModel {
   /// Draws the initial model from the streams of `seed`.
   static GlobalModel Initial(const model::Network& network, std::uint64_t seed);
   std::vector<float> SentParameters() const;
+  /// Writes the same to `out` [d].
+  void SentParameters(std::span<float> out) const;
   std::vector<float> SentBuffers() const;
   /// SHA-256 of what is sent: parameters, buffers, counters.
   std::string Hash() const;

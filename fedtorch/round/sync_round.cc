@@ -5,11 +5,15 @@
 #include "fedtorch/round/defence_report.h"
 #include "fedtorch/round/root_data.h"
 
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+#include <tbb/parallel_reduce.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <limits>
-#include <numeric>
 
 namespace fedtorch::round {
 namespace {
@@ -21,6 +25,7 @@ constexpr const char* kBuffers = "buffers";
 constexpr const char* kMomentum = "update_momentum";
 
 constexpr double kAdmissibleNorm = 0x1p32;  // of ExactSum::Admissible
+constexpr const char* kInadmissible = "delta is not finite or beyond 2^32";
 
 class Stopwatch {
  public:
@@ -40,6 +45,19 @@ double Norm(std::span<const float> values) {
   return std::sqrt(kernel::Dot(values.data(), values.data(), values.size()));
 }
 
+// The same bits on any number of threads: the parts do not depend on them.
+double NormInParallel(std::span<const double> values) {
+  using Range = tbb::blocked_range<std::size_t>;
+  return std::sqrt(tbb::parallel_deterministic_reduce(
+      Range(0, values.size(), 16384),
+      0.0,
+      [&](const Range& range, double sum) {
+        const double* from = values.data() + range.begin();
+        return sum + kernel::Dot(from, from, range.size());
+      },
+      std::plus<>()));
+}
+
 core::ExactSum& SumOf(Worker& worker,
                       const std::string& name,
                       std::size_t size) {
@@ -49,7 +67,7 @@ core::ExactSum& SumOf(Worker& worker,
 // Deltas are added in groups, because the sums of a model that does not fit
 // into the cache are then read once a group. A worker keeps at most this many
 // bytes of them; of a larger model each is added at once.
-constexpr std::size_t kGroupBytes = std::size_t{32} << 20;
+constexpr std::size_t kGroupBytes = std::size_t{96} << 20;
 
 std::size_t GroupSize(std::size_t dimension) {
   return std::clamp(kGroupBytes / (dimension * sizeof(float)),
@@ -57,62 +75,66 @@ std::size_t GroupSize(std::size_t dimension) {
                     core::ExactSum::kRowsAtOnce);
 }
 
-// Adds the deltas that wait.
-void AddWaiting(Worker& worker, std::size_t dimension) {
-  const std::size_t count = worker.collected.waiting_weights.size();
-  if (count == 0) return;
-  std::vector<std::span<const float>> rows;
-  for (std::size_t i = 0; i < count; ++i) {
-    rows.emplace_back(worker.collected.waiting_deltas[i]);
+// Adds the deltas that wait; `global` is what the clients started from. Of a
+// model only this shows what its delta is, and whether it can be admitted.
+void AddWaiting(Worker& worker, std::span<const float> global) {
+  Collected& all = worker.collected;
+  if (all.waiting.empty()) return;
+  const bool models = all.waiting_models;
+  const auto added = SumOf(worker, kDeltas, global.size())
+                         .AddRows(all.waiting_weights,
+                                  all.waiting,
+                                  models ? global : std::span<const float>());
+  for (std::size_t i = 0; i < added.size(); ++i) {
+    ClientRecord& record = *all.waiting_records[i];
+    if (models) record.delta_norm = std::sqrt(added[i].squared_norm);
+    if (!added[i].admissible) record.rejected = kInadmissible;
   }
-  SumOf(worker, kDeltas, dimension)
-      .AddRows(worker.collected.waiting_weights,
-               rows,
-               worker.collected.waiting_norms);
-  worker.collected.waiting_weights.clear();
-  worker.collected.waiting_norms.clear();
+  all.waiting.clear();
+  all.waiting_weights.clear();
+  all.waiting_records.clear();
 }
 
 // Takes the delta of the worker's update, to be added at once or later.
-void TakeDelta(Worker& worker, double weight, double norm) {
-  const std::size_t dimension = worker.update.delta.size();
-  const std::size_t place = worker.collected.waiting_weights.size();
-  if (worker.collected.waiting_deltas.size() == place) {
-    worker.collected.waiting_deltas.emplace_back();
+void TakeDelta(Worker& worker,
+               double weight,
+               ClientRecord* record,
+               std::span<const float> global) {
+  Collected& all = worker.collected;
+  const bool model = worker.update.in_weights;
+  if (all.waiting_models != model) AddWaiting(worker, global);
+  all.waiting_models = model;
+  const std::size_t place = all.waiting.size();
+  if (model) {
+    if (all.model_memory.size() == place) all.model_memory.emplace_back();
+    all.waiting.push_back(
+        worker.problem->GiveWeights(&all.model_memory[place]));
+  } else {
+    if (all.delta_memory.size() == place) all.delta_memory.emplace_back();
+    all.delta_memory[place].swap(worker.update.delta);
+    all.waiting.emplace_back(all.delta_memory[place]);
   }
-  worker.collected.waiting_deltas[place].swap(worker.update.delta);
-  worker.collected.waiting_weights.push_back(weight);
-  // No magnitude is above the norm; the margin is for its rounding.
-  worker.collected.waiting_norms.push_back(norm * 1.001);
-  if (place + 1 == GroupSize(dimension)) AddWaiting(worker, dimension);
+  all.waiting_weights.push_back(weight);
+  all.waiting_records.push_back(record);
+  if (place + 1 == GroupSize(global.size())) AddWaiting(worker, global);
 }
 
-// Adds up what the workers hold under one name, and empties them; all workers
-// take part, each on parts of the coordinates.
-std::vector<double> Collect(Workers& workers,
-                            const std::string& name,
-                            std::size_t size) {
-  constexpr std::size_t kPart = 16384;
+// Adds up what the workers hold under one name into `result`, and empties them.
+void Collect(Workers& workers,
+             const std::string& name,
+             std::size_t size,
+             std::vector<double>* result) {
   std::vector<core::ExactSum*> sums;
   for (Worker& worker : workers.all()) {
     const auto found = worker.collected.sums.find(name);
     if (found != worker.collected.sums.end()) sums.push_back(&found->second);
   }
-  std::vector<double> result(size);
-  const auto take = [&](std::size_t part) {
-    core::ExactSum::TakeTotal(
-        sums, part * kPart, std::min(size, (part + 1) * kPart), result);
-  };
-  std::vector<std::int64_t> parts((size + kPart - 1) / kPart);
-  if (parts.size() == 1) {
-    take(0);
-    return result;
-  }
-  std::iota(parts.begin(), parts.end(), 0);
-  workers.Run(parts, [&](Worker&, std::int64_t part) {
-    take(static_cast<std::size_t>(part));
+  result->resize(size);
+  using Range = tbb::blocked_range<std::size_t>;
+  tbb::parallel_for(Range(0, size, 16384), [&](const Range& range) {
+    core::ExactSum::WriteTotal(sums, range.begin(), range.end(), *result);
   });
-  return result;
+  for (core::ExactSum* sum : sums) sum->Clear();
 }
 
 }  // namespace
@@ -266,7 +288,9 @@ void SyncRound::Train(const GlobalModel& model,
                       const std::vector<std::int64_t>& epochs,
                       const std::vector<double>& weights,
                       RoundReport* report) {
-  sent_ = model.SentParameters();
+  sent_memory_.Reserve(model.parameters.size());
+  sent_ = sent_memory_.first(model.parameters.size());
+  model.SentParameters(sent_);
   sent_buffers_ = model.SentBuffers();
   sent_counters_ = model.counters;
   last_update_ = model.last_update;
@@ -360,7 +384,7 @@ void SyncRound::AddAllWaiting() {
   std::vector<std::int64_t> some;
   std::vector<Worker>& all = workers_.all();
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!all[i].collected.waiting_weights.empty()) {
+    if (!all[i].collected.waiting.empty()) {
       some.push_back(static_cast<std::int64_t>(i));
     }
   }
@@ -368,7 +392,7 @@ void SyncRound::AddAllWaiting() {
   workers_.Run(some, [&](Worker&, std::int64_t index) {
     Stopwatch watch;
     Worker& worker = all[static_cast<std::size_t>(index)];
-    AddWaiting(worker, sent_.size());
+    AddWaiting(worker, sent_);
     worker.collected.seconds.exact_sum += watch.Lap();
   });
 }
@@ -380,8 +404,9 @@ void SyncRound::TrainOne(Worker& worker,
                          RoundReport* report) {
   Stopwatch watch;
   ClientRecord& record = report->clients[slot];
+  const client::LocalWork& work = experiment_.work;
   client::ReusableProblem& problem = *worker.problem;
-  std::copy(sent_.begin(), sent_.end(), problem.weights().begin());
+  problem.StartFrom(sent_);
   std::copy(
       sent_counters_.begin(), sent_counters_.end(), problem.counters().begin());
   const bool local_buffers =
@@ -403,6 +428,7 @@ void SyncRound::TrainOne(Worker& worker,
     }
   }
   client::Update<float>& update = worker.update;
+  update.in_weights = false;
   update.delta_norm.reset();
   update.extra.clear();
   update.state.clear();
@@ -429,25 +455,38 @@ void SyncRound::TrainOne(Worker& worker,
                  .epochs = epochs,
                  .lr = report->lr,
                  .tampering = tampering.get()});
-  algorithm::ClientContext<float> context{.problem = problem,
-                                          .global = sent_,
-                                          .broadcast = broadcast_,
-                                          .state = worker.state,
-                                          .update = update};
+  // A delta that stays in the weights is checked when it is added, which must
+  // then be all there is to do with it.
+  const bool alone = sent_buffers_.empty() && sent_counters_.empty();
+  algorithm::ClientContext<float> context{
+      .problem = problem,
+      .global = sent_,
+      .broadcast = broadcast_,
+      .state = worker.state,
+      .update = update,
+      .may_leave_delta = tampering == nullptr && work.update_momentum == 0.0 &&
+                         (uses_table_ || alone)};
   experiment_.method->Client(context);
-  FEDTORCH_CHECK(update.delta.size() == sent_.size(),
+  FEDTORCH_CHECK(update.in_weights || update.delta.size() == sent_.size(),
                  "the method left no delta");
   if (tampering != nullptr) {
     tampering->AfterTraining(update.delta);
     update.delta_norm.reset();
   }
-  if (experiment_.work.update_momentum > 0.0) {
+  if (work.update_momentum > 0.0) {
     AddMomentum(record.client, &update);
   }
   record.result = update.result;
-  record.delta_norm =
-      update.delta_norm ? *update.delta_norm : Norm(update.delta);
-  Admit(worker, &record);
+  if (update.in_weights && uses_table_) {
+    const std::span<float> row = TableRow(slot);
+    record.delta_norm = std::sqrt(kernel::Subtract(
+        problem.weights().data(), sent_.data(), row.size(), row.data()));
+    Admit(worker, row, &record);
+  } else if (!update.in_weights) {
+    record.delta_norm =
+        update.delta_norm ? *update.delta_norm : Norm(update.delta);
+    Admit(worker, update.delta, &record);
+  }
   const client::TurnSeconds& turn = worker.problem->seconds();
   worker.collected.seconds.batches += turn.batches;
   worker.collected.seconds.steps += turn.steps;
@@ -456,10 +495,10 @@ void SyncRound::TrainOne(Worker& worker,
   if (!record.rejected.empty()) return;
 
   // From here on the update counts.
-  if (uses_table_) {
+  if (!uses_table_) {
+    TakeDelta(worker, weight, &record, sent_);
+  } else if (!update.in_weights) {
     std::copy(update.delta.begin(), update.delta.end(), TableRow(slot).begin());
-  } else {
-    TakeDelta(worker, weight, record.delta_norm);
   }
   for (const auto& [name, values] : update.extra) {
     SumOf(worker, name, sent_.size()).Add(1.0, values);
@@ -589,7 +628,7 @@ void SyncRound::Attack(const GlobalModel& model, RoundReport* report) {
     if (!record.trained) record.result = claimed;
     record.delta_norm = Norm(row);
     if (!core::ExactSum::Admissible(1.0, row)) {
-      record.rejected = "delta is not finite or beyond 2^32";
+      record.rejected = kInadmissible;
     }
   }
 }
@@ -632,7 +671,9 @@ std::vector<double> SyncRound::Defend(const std::vector<std::size_t>& admitted,
   return std::move(result.vector);
 }
 
-void SyncRound::Admit(Worker& worker, ClientRecord* record) const {
+void SyncRound::Admit(const Worker& worker,
+                      std::span<const float> delta,
+                      ClientRecord* record) const {
   const client::Update<float>& update = worker.update;
   // Weights are at most the sample count, which the factor leaves room for.
   const auto admissible = [](std::span<const float> values) {
@@ -640,8 +681,8 @@ void SyncRound::Admit(Worker& worker, ClientRecord* record) const {
   };
   // No value is larger than the norm, and a NaN would have made it one, so
   // that a small norm saves a pass.
-  if (!(record->delta_norm < kAdmissibleNorm) && !admissible(update.delta)) {
-    record->rejected = "delta is not finite or beyond 2^32";
+  if (!(record->delta_norm < kAdmissibleNorm) && !admissible(delta)) {
+    record->rejected = kInadmissible;
   } else if (!admissible(worker.problem->buffers())) {
     record->rejected = "buffers are not finite or beyond 2^32";
   }
@@ -712,37 +753,36 @@ void SyncRound::Aggregate(const std::vector<double>& weights,
     report->robustness["attack/byzantine"] = present_now;
     if (sent > 0.0) report->robustness["attack/share"] = present_now / sent;
   }
-  std::vector<double> aggregate;
   if (!uses_table_) {
-    aggregate = Collect(workers_, kDeltas, dimension);
-    for (double& value : aggregate) value *= factor;
+    Collect(workers_, kDeltas, dimension, &aggregate_);
+    if (renormalise) {
+      for (double& value : aggregate_) value *= factor;
+    }
   } else if (!admitted.empty()) {
-    aggregate = Defend(admitted, effective, *model, report);
+    aggregate_ = Defend(admitted, effective, *model, report);
   }
   std::map<std::string, std::vector<double>> extra_sums;
   for (const std::string& name : experiment_.method->extra_names()) {
-    extra_sums[name] = Collect(workers_, name, dimension);
+    Collect(workers_, name, dimension, &extra_sums[name]);
   }
   std::vector<double> buffers;
   if (!sent_buffers_.empty()) {
-    buffers = Collect(workers_, kBuffers, sent_buffers_.size());
+    Collect(workers_, kBuffers, sent_buffers_.size(), &buffers);
   }
   report->aggregate_seconds = watch.Lap();
   // A round without an admitted update, or whose cohort the defence cannot
   // serve, leaves the model as it is.
   if (admitted.empty() || !report->skipped.empty()) return;
 
-  double squares = 0.0;
-  for (const double value : aggregate) squares += value * value;
-  report->update_norm = std::sqrt(squares);
-  model->last_update = aggregate;
+  report->update_norm = NormInParallel(aggregate_);
   algorithm::ServerContext context{.model = model->parameters,
-                                   .aggregate = aggregate,
+                                   .aggregate = aggregate_,
                                    .extra_sums = extra_sums,
                                    .cohort = cohort,
                                    .num_clients = world_.num_clients(),
                                    .optimizer = *experiment_.optimizer};
   experiment_.method->Server(context);
+  model->last_update.swap(aggregate_);
   report->diagnostics = experiment_.method->Diagnostics();
 
   const model::BufferPolicy policy = experiment_.model.buffers;

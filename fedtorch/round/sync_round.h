@@ -1,6 +1,7 @@
 #pragma once
 
 #include "fedtorch/client/state_store.h"
+#include "fedtorch/core/aligned_buffer.h"
 #include "fedtorch/round/experiment.h"
 #include "fedtorch/round/global_model.h"
 #include "fedtorch/round/workers.h"
@@ -105,7 +106,10 @@ class SyncRound {
                 std::int64_t epochs,
                 double weight,
                 RoundReport* report);
-  void Admit(Worker& worker, ClientRecord* record) const;
+  // Rejects an update [d] that could not be added up.
+  void Admit(const Worker& worker,
+             std::span<const float> delta,
+             ClientRecord* record) const;
   void Aggregate(const std::vector<double>& weights,
                  RoundReport* report,
                  GlobalModel* model);
@@ -116,7 +120,9 @@ class SyncRound {
   client::StateStore& store_;
 
   // Of the round at hand.
-  std::vector<float> sent_;
+  core::AlignedBuffer<float> sent_memory_;
+  std::span<float> sent_;          // in it
+  std::vector<double> aggregate_;  // of the round; its memory is used again
   std::vector<float> sent_buffers_;
   std::vector<std::int64_t> sent_counters_;
   std::map<std::string, std::vector<float>> broadcast_;

@@ -2,6 +2,7 @@
 
 #include "fedtorch/client/local_problem.h"
 #include "fedtorch/client/session_problem.h"
+#include "fedtorch/core/aligned_buffer.h"
 #include "fedtorch/core/exact_sum.h"
 #include "fedtorch/engine/session.h"
 #include "fedtorch/engine/stacked.h"
@@ -11,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,16 +26,23 @@ struct WorkerSeconds {
   double exact_sum = 0.0;  ///< adding or storing admitted updates
 };
 
+struct ClientRecord;
+
 /// Holds what a worker adds up over its clients.
 struct Collected {
   /// Sums by name: "" = deltas, "buffers", extras of the method.
   std::map<std::string, core::ExactSum> sums;
   /// Admitted deltas that wait to be added together, as many as there are
-  /// weights; further vectors are memory to use again.
-  std::vector<std::vector<float>> waiting_deltas;
+  /// weights. All of them are deltas, or all are local models, from which the
+  /// global one is still to be taken.
+  std::vector<std::span<const float>> waiting;
   std::vector<double> waiting_weights;
-  std::vector<double> waiting_norms;  ///< L2, as many as there are weights
-  WorkerSeconds seconds;              ///< of the round at hand
+  std::vector<ClientRecord*> waiting_records;
+  bool waiting_models = false;
+  /// What they lie in, one entry each, and memory to use again.
+  std::vector<std::vector<float>> delta_memory;
+  std::vector<core::AlignedBuffer<float>> model_memory;
+  WorkerSeconds seconds;  ///< of the round at hand
 };
 
 /// Holds what one worker reuses for every client it serves.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <set>
 
 namespace fedtorch::core {
 namespace {
@@ -137,7 +138,7 @@ TEST(ExactSum, FollowsItsDefinitionBitByBit) {
   }
 }
 
-TEST(ExactSum, TakesTheTotalPartByPart) {
+TEST(ExactSum, WritesTheTotalPartByPart) {
   const auto rows = RandomRows(9, 100);
   std::vector<ExactSum> parts(3, ExactSum(100));
   ExactSum whole(100);
@@ -150,12 +151,130 @@ TEST(ExactSum, TakesTheTotalPartByPart) {
   std::vector<double> expected(100);
   whole.Result(expected);
   std::vector<double> result(100);
-  ExactSum::TakeTotal(sums, 0, 37, result);
+  ExactSum::WriteTotal(sums, 0, 37, result);
   EXPECT_EQ(result[37], 0.0);
-  ExactSum::TakeTotal(sums, 37, 100, result);
+  ExactSum::WriteTotal(sums, 37, 100, result);
   EXPECT_EQ(result, expected);
-  ExactSum::TakeTotal(sums, 0, 100, result);
+  for (ExactSum& part : parts) part.Clear();
+  ExactSum::WriteTotal(sums, 0, 100, result);
   EXPECT_EQ(result, std::vector<double>(100, 0.0));
+}
+
+// A cleared sum holds old integers until it is written to: whichever way that
+// happens, they must not come back.
+TEST(ExactSum, StartsAgainAfterClear) {
+  const auto rows = RandomRows(2, 3000);
+  const std::vector<double> doubles(rows[1].begin(), rows[1].end());
+  ExactSum fresh(3000);
+  fresh.Add(0.37, rows[1]);
+  std::vector<double> expected(3000);
+  fresh.Result(expected);
+  for (int way = 0; way < 3; ++way) {
+    ExactSum sum(3000);
+    sum.Add(0.5, rows[0]);
+    sum.Clear();
+    std::vector<double> result(3000, 1.0);
+    sum.Result(result);
+    EXPECT_EQ(result, std::vector<double>(3000, 0.0));
+    ExactSum other(3000);
+    other.Add(0.5, rows[0]);
+    other.Clear();
+    sum.Merge(other);
+    if (way == 0) sum.Add(0.37, rows[1]);
+    if (way == 1) sum.Add(0.37, doubles);
+    if (way == 2) sum.Merge(fresh);
+    sum.Result(result);
+    EXPECT_EQ(result, expected) << way;
+  }
+}
+
+// Differences are taken in float, as a client would send them.
+TEST(ExactSum, AddsRowsFromAnOrigin) {
+  for (const int size : {1, 15, 16, 1023, 1024, 1025, 5000}) {
+    const auto rows = RandomRows(12, size);
+    const std::vector<float> origin(rows.back());
+    std::vector<double> weights;
+    std::vector<std::span<const float>> views;
+    ExactSum expected(origin.size());
+    std::vector<long double> squares;
+    for (std::size_t r = 0; r + 1 < rows.size(); ++r) {
+      weights.push_back(1.0 / static_cast<double>(r + 2));
+      views.emplace_back(rows[r]);
+      std::vector<float> delta(origin.size());
+      long double sum = 0.0L;
+      for (std::size_t i = 0; i < delta.size(); ++i) {
+        delta[i] = rows[r][i] - origin[i];
+        sum += static_cast<long double>(delta[i]) * delta[i];
+      }
+      squares.push_back(sum);
+      expected.Add(weights.back(), delta);
+    }
+    ExactSum sum(origin.size());
+    const auto added = sum.AddRows(weights, views, origin);
+    ASSERT_EQ(added.size(), views.size());
+    for (std::size_t r = 0; r < added.size(); ++r) {
+      EXPECT_TRUE(added[r].admissible);
+      EXPECT_NEAR(added[r].squared_norm,
+                  static_cast<double>(squares[r]),
+                  1e-14 * static_cast<double>(squares[r]));
+    }
+    std::vector<double> result(origin.size());
+    std::vector<double> wanted(origin.size());
+    sum.Result(result);
+    expected.Result(wanted);
+    EXPECT_EQ(result, wanted) << size;
+  }
+}
+
+// What is wrong may show only after most of a row has been added, in any row of
+// a group, with a bad origin or without one.
+TEST(ExactSum, LeavesOutARowThatCannotBeAdded) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kMost = std::numeric_limits<float>::max();
+  const auto rows = RandomRows(11, 5000);
+  const std::vector<float> origin(RandomRows(1, 5000).front());
+  for (const float bad : {kNan, kInfinity, -kInfinity, 0x1p33F, -kMost}) {
+    for (const std::size_t place : {0u, 1023u, 1024u, 4999u}) {
+      auto spoilt = rows;
+      const std::set<std::size_t> out{0, 4, 9};
+      for (const std::size_t r : out) spoilt[r][place] = bad;
+      std::vector<double> weights;
+      std::vector<std::span<const float>> views;
+      std::vector<double> good_weights;
+      std::vector<std::span<const float>> good;
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        weights.push_back(0.3 + static_cast<double>(r));
+        views.emplace_back(spoilt[r]);
+        if (out.contains(r)) continue;
+        good_weights.push_back(weights.back());
+        good.emplace_back(rows[r]);
+      }
+      ExactSum sum(5000);
+      const auto added = sum.AddRows(weights, views, origin);
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        EXPECT_EQ(added[r].admissible, !out.contains(r)) << r;
+      }
+      ExactSum expected(5000);
+      expected.AddRows(good_weights, good, origin);
+      std::vector<double> result(5000);
+      std::vector<double> wanted(5000);
+      sum.Result(result);
+      expected.Result(wanted);
+      EXPECT_EQ(result, wanted) << bad << " at " << place;
+    }
+  }
+  // The weight counts: 2^31 * 4 is beyond 2^32, 2^31 * 0.5 is not.
+  const std::vector<float> large(10, 0x1p31F);
+  const std::vector<double> weights{4.0, 0.5};
+  const std::vector<std::span<const float>> views{large, large};
+  ExactSum sum(10);
+  const auto added = sum.AddRows(weights, views);
+  EXPECT_FALSE(added[0].admissible);
+  EXPECT_TRUE(added[1].admissible);
+  std::vector<double> result(10);
+  sum.Result(result);
+  EXPECT_EQ(result, std::vector<double>(10, 0x1p30));
 }
 
 // ecosystem 13.3: in double arithmetic two orders of these addends differ.

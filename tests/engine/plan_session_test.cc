@@ -481,6 +481,70 @@ TEST(PlanSession, GivesTheSameBitsEachTime) {
   }
 }
 
+// A client that starts from the global model where it lies ends where one ends
+// that has copied it, and so does the next, in other memory.
+TEST(PlanSession, StartsFromWeightsThatLieElsewhere) {
+  for (const Case& test : Cases()) {
+    SCOPED_TRACE(test.name);
+    const Network network = Network::Build(test.layers, test.input);
+    const auto size = static_cast<std::size_t>(network.num_parameters());
+    const auto anchor = Noise<float>(size, 1);
+    const auto linear = Noise<float>(size, 2);
+    const std::vector<float> global = Noise<float>(size, 3);
+    for (const auto& [name, rule] : Rules<float>(anchor, linear)) {
+      SCOPED_TRACE(name);
+      const auto copied =
+          MakePlanSession<float>(network, BufferPolicy::kAggregate);
+      const auto session =
+          MakePlanSession<float>(network, BufferPolicy::kAggregate);
+      core::AlignedBuffer<float> memory;
+      for (const std::int64_t steps : {2, 0, 1}) {
+        const std::vector<float> untouched = global;
+        std::copy(global.begin(), global.end(), copied->parameters().begin());
+        session->StartFrom(global);
+        core::Stream one = core::Stream::Named(1, "dropout");
+        core::Stream two = core::Stream::Named(1, "dropout");
+        copied->ResetMomentum();
+        session->ResetMomentum();
+        for (std::int64_t step = 0; step < steps; ++step) {
+          const Samples samples(test.input, 5 - step, 1);
+          EXPECT_EQ(copied->Step(samples.View(), rule, one),
+                    session->Step(samples.View(), rule, two));
+        }
+        const std::vector<float> expected(copied->parameters().begin(),
+                                          copied->parameters().end());
+        const std::span<const float> found = session->GiveParameters(&memory);
+        EXPECT_EQ(std::vector<float>(found.begin(), found.end()), expected);
+        EXPECT_EQ(global, untouched);
+      }
+    }
+  }
+}
+
+TEST(PlanSession, CopiesItsStartOnceItIsLookedAt) {
+  const Network network =
+      Network::Build({Dense(20), Simple(LayerType::kRelu), Dense(3)},
+                     {.shape = {5}, .num_classes = 3});
+  std::vector<float> global =
+      Noise<float>(static_cast<std::size_t>(network.num_parameters()), 3);
+  const std::vector<float> kept = global;
+  for (const bool plan : {true, false}) {
+    const auto session =
+        plan ? MakePlanSession<float>(network, BufferPolicy::kAggregate)
+             : MakeAutogradSession<float>(network, BufferPolicy::kAggregate);
+    global = kept;
+    session->StartFrom(global);
+    const std::span<float> own = session->parameters();
+    EXPECT_NE(own.data(), global.data());
+    std::fill(global.begin(), global.end(), 0.0F);
+    EXPECT_EQ(std::vector<float>(own.begin(), own.end()), kept);
+    core::AlignedBuffer<float> memory;
+    const std::span<const float> given = session->GiveParameters(&memory);
+    session->StartFrom(global);
+    EXPECT_EQ(std::vector<float>(given.begin(), given.end()), kept);
+  }
+}
+
 TEST(PlanSession, NamesWhatIsInItsWay) {
   const auto obstacle = [](std::vector<Layer> layers, const InputSpec& input) {
     return PlanObstacle(Network::Build(std::move(layers), input),

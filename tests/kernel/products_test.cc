@@ -192,6 +192,16 @@ void CheckUpdate(const Extent& extent,
   product.update.lr = Real(0.05);
   product.update.velocity = moved.data();
   Multiply(product);
+  if (form == Form::kAdd) {
+    // What it adds to may lie elsewhere, and is then left alone.
+    auto start = before;
+    auto elsewhere = velocity;
+    product.w = elsewhere.data();
+    product.update.start = start.data();
+    Multiply(product);
+    EXPECT_EQ(elsewhere, after);
+    EXPECT_EQ(start, before);
+  }
 
   for (std::size_t s = 0; s < segments; ++s) {
     for (std::size_t k = 0; k < depth; ++k) {

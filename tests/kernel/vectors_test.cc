@@ -121,6 +121,14 @@ TEST_P(Vectors, ApplyUpdateIsTheStepWrittenOut) {
           EXPECT_NEAR(w[i], start + g, 1e-14);
         }
       }
+      if (form != Form::kAdd) continue;
+      std::vector<double> start(kOffset, 99.0);
+      start.insert(start.end(), before.begin(), before.end());
+      auto elsewhere = Noise<double>(size, 6);
+      update.start = start.data();
+      ApplyUpdate(
+          update, gradient.data(), 0.7, kOffset, size, elsewhere.data());
+      EXPECT_EQ(elsewhere, w);
     }
   }
 }

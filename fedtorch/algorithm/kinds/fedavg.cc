@@ -15,7 +15,7 @@ class FedAvg final : public MethodOf<FedAvg> {
  public:
   template <class Real>
   void Train(ClientContext<Real>& context) const {
-    TrainAndFillDelta(context, client::Correction<Real>{});
+    TrainAndLeaveDelta(context, client::Correction<Real>{});
   }
 
   void Server(ServerContext& context) override {

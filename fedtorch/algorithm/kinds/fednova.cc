@@ -29,6 +29,7 @@ class FedNova final : public MethodOf<FedNova> {
     if (context.update.result.steps == 0 || a_norm == 0.0) return;
     const Real scale = static_cast<Real>(1.0 / a_norm);
     for (Real& entry : context.update.delta) entry *= scale;
+    context.update.delta_norm.reset();
   }
 
   void Server(ServerContext& context) override {

@@ -21,7 +21,7 @@ class FedProx final : public MethodOf<FedProx> {
     client::Correction<Real> correction;
     correction.prox = mu_;
     correction.anchor = context.global;
-    TrainAndFillDelta(context, correction);
+    TrainAndLeaveDelta(context, correction);
   }
 
   void Server(ServerContext& context) override {
