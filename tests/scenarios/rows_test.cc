@@ -145,7 +145,8 @@ TEST(Aggregate, LeavesOutRowsThatAreNotFinite) {
                            "n-f-1}"}) {
     const Ended ended = Fedrun({"aggregate", rows, "--rule", rule});
     ASSERT_EQ(ended.code, 0) << ended.errors;
-    for (const Json& value : Json::parse(ended.output).at("vector")) {
+    const Json printed = Json::parse(ended.output);
+    for (const Json& value : printed.at("vector")) {
       EXPECT_TRUE(value.is_number()) << rule;
     }
   }
