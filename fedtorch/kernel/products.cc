@@ -312,7 +312,12 @@ void Forward(const ForwardProduct<Real>& p) {
 
 // Writes start + x^T d of kRows rows to a panel of w, for `depth` rows of w: d
 // stays in registers while w streams by, each value read and written once.
-template <std::size_t kRows, std::size_t kVectors, bool kPartial, class Real>
+// kInPlace: start is w.
+template <std::size_t kRows,
+          std::size_t kVectors,
+          bool kPartial,
+          bool kInPlace,
+          class Real>
 HWY_NOINLINE void AddOuter(const Real* x,
                            std::size_t x_stride,
                            const Real* d0,
@@ -339,13 +344,13 @@ HWY_NOINLINE void AddOuter(const Real* x,
 #pragma GCC unroll 16
   for (std::size_t i = 0; i < kBases; ++i) base[i] = x + 3 * i * x_stride;
   for (std::size_t k = 0; k < depth; ++k) {
-    const Real* from = start + k * columns;
     Real* at = w + k * columns;
+    const Real* from = kInPlace ? at : start + k * columns;
     // A prefetch past the end is harmless.
     hwy::Prefetch(from + kAheadOfUpdate * columns);
     if constexpr (kVectors == 2)
       hwy::Prefetch(from + kAheadOfUpdate * columns + kN);
-    if (from != at) {
+    if constexpr (!kInPlace) {
       hwy::Prefetch(at + kAheadOfUpdate * columns);
       if constexpr (kVectors == 2)
         hwy::Prefetch(at + kAheadOfUpdate * columns + kN);
@@ -393,8 +398,13 @@ HWY_INLINE void AddOuterOf(std::size_t rows,
       return;
     }
   }
-  AddOuter<kRows, kVectors, kPartial>(
-      x, x_stride, d, d_stride, start, w, columns, depth, width);
+  if (start == w) {
+    AddOuter<kRows, kVectors, kPartial, true>(
+        x, x_stride, d, d_stride, w, w, columns, depth, width);
+  } else {
+    AddOuter<kRows, kVectors, kPartial, false>(
+        x, x_stride, d, d_stride, start, w, columns, depth, width);
+  }
 }
 
 // The update of a plain matrix with few rows.
