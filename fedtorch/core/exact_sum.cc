@@ -6,8 +6,9 @@
 #include <cmath>
 #include <utility>
 
-// AVX-512, AVX2, NEON or scalar code, chosen at run time; the results are the
-// same, because nothing is fused and integers add up in any order.
+// AVX-512, AVX2, NEON or scalar code, chosen at run time; the sums are the
+// same, because nothing is fused that would round otherwise, and integers add
+// up in any order.
 #include <hwy/detect_targets.h>
 #undef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS                                               \
@@ -103,7 +104,8 @@ HWY_INLINE std::size_t AddSmallRows(std::int64_t* high,
       const auto scaled = hn::Mul(value, hn::Set(d, scales[r]));
       const auto shifted = hn::Add(scaled, magic);
       const auto rest = hn::Sub(scaled, hn::Sub(shifted, magic));
-      const auto low_shifted = hn::Add(hn::Mul(rest, low_scale), magic);
+      // A power of two: fused or not, it rounds once.
+      const auto low_shifted = hn::MulAdd(rest, low_scale, magic);
       high_sum = hn::Add(high_sum, hn::BitCast(di, shifted));
       low_sum = hn::Add(low_sum, hn::BitCast(di, low_shifted));
     }
