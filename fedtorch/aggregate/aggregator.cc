@@ -1,6 +1,6 @@
 #include "fedtorch/aggregate/aggregator.h"
 
-#include "fedtorch/aggregate/selection.h"
+#include "fedtorch/aggregate/chosen_rows.h"
 #include "fedtorch/core/errors.h"
 
 #include <algorithm>

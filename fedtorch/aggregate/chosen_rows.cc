@@ -1,7 +1,10 @@
 #include "fedtorch/aggregate/chosen_rows.h"
 
+#include "fedtorch/aggregate/selection.h"
+
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace fedtorch::aggregate {
 
@@ -21,22 +24,24 @@ std::vector<std::int64_t> RowsIn(const Inputs& inputs,
   return rows;
 }
 
-Result WeightedRows(const Inputs& inputs, std::vector<double> coefficients) {
+Result Joined(const Inputs& inputs, Combination combination) {
   Result result;
+  std::vector<double>& coefficients = combination.coefficients;
   result.kept = RowsIn(inputs, coefficients);
   coefficients.resize(
       static_cast<std::size_t>(inputs.size() + inputs.num_references()));
   result.vector = inputs.Combine(coefficients);
+  result.scores = std::move(combination.scores);
+  result.diagnostics = std::move(combination.diagnostics);
   return result;
 }
 
 Result MeanOfRows(const Inputs& inputs, std::span<const std::int64_t> chosen) {
-  std::vector<double> coefficients(static_cast<std::size_t>(inputs.size()));
-  for (const std::int64_t row : chosen) {
-    coefficients[static_cast<std::size_t>(row)] =
-        1.0 / static_cast<double>(chosen.size());
+  if (chosen.empty()) {
+    const auto count = static_cast<std::size_t>(inputs.size());
+    return Joined(inputs, {.coefficients = std::vector<double>(count)});
   }
-  return WeightedRows(inputs, std::move(coefficients));
+  return Joined(inputs, {.coefficients = MeanOver(chosen, inputs.size())});
 }
 
 Spread SpreadOf(std::span<const double> values, std::int64_t ddof) {

@@ -15,9 +15,11 @@ namespace fedtorch::aggregate {
 std::vector<std::int64_t> RowsIn(const Inputs& inputs,
                                  std::span<const double> coefficients);
 
-/// Returns sum_i coefficients[i] y_i [d] and, as `kept`, the rows of the table
-/// that entered it; `coefficients` has one entry an input. Cost: O(nd).
-Result WeightedRows(const Inputs& inputs, std::vector<double> coefficients);
+/// Computes the vector of a combination and, as `kept`, the rows of the table
+/// that entered it, for rules that find their coefficients from values:
+/// Aggregator::Aggregate does the same for those that need inner products only.
+/// Coefficients of references may be left out. Cost: O(nd).
+Result Joined(const Inputs& inputs, Combination combination);
 /// The same for the mean of the named inputs; for none of them the zero vector.
 Result MeanOfRows(const Inputs& inputs, std::span<const std::int64_t> chosen);
 

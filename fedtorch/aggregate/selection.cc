@@ -1,13 +1,11 @@
 #include "fedtorch/aggregate/selection.h"
 
-#include "fedtorch/aggregate/chosen_rows.h"
 #include "fedtorch/core/errors.h"
 
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
 #include <numeric>
-#include <utility>
 
 namespace fedtorch::aggregate {
 
@@ -43,15 +41,6 @@ bool AtMostSubsets(std::int64_t n, std::int64_t k, double limit) {
     if (count > limit * (1.0 + 1e-9)) return false;
   }
   return count <= limit * (1.0 + 1e-9);
-}
-
-Result Joined(const Inputs& inputs, Combination combination) {
-  Result result;
-  result.vector = inputs.Combine(combination.coefficients);
-  result.kept = RowsIn(inputs, combination.coefficients);
-  result.scores = std::move(combination.scores);
-  result.diagnostics = std::move(combination.diagnostics);
-  return result;
 }
 
 std::vector<double> SquaredDistancesTo(const Inputs& inputs,

@@ -21,11 +21,6 @@ std::vector<double> MeanOver(std::span<const std::int64_t> rows,
 /// Whether at most `limit` subsets of `k` out of `n` exist, 0 <= k <= n.
 bool AtMostSubsets(std::int64_t n, std::int64_t k, double limit);
 
-/// Computes the vector of a combination and the rows that entered it, for rules
-/// that find their coefficients from values: Aggregator::Aggregate does the
-/// same for those that need inner products only. Cost: O(nd).
-Result Joined(const Inputs& inputs, Combination combination);
-
 /// Returns |y_i - point|^2 [inputs] from the values, in float64; `point` [d].
 /// Cost: O(nd). Threads: parallel over inputs, same bits for any number.
 std::vector<double> SquaredDistancesTo(const Inputs& inputs,

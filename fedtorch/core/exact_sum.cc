@@ -1,6 +1,7 @@
 #include "fedtorch/core/exact_sum.h"
 
 #include "fedtorch/core/errors.h"
+#include "fedtorch/core/targets.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,11 +10,6 @@
 // AVX-512, AVX2, NEON or scalar code, chosen at run time; the sums are the
 // same, because nothing is fused that would round otherwise, and integers add
 // up in any order.
-#include <hwy/detect_targets.h>
-#undef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS                                               \
-  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | \
-   HWY_SVE2_128)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "fedtorch/core/exact_sum.cc"
 #include <hwy/foreach_target.h>

@@ -1,12 +1,9 @@
 #include "fedtorch/data/scale_bytes.h"
 
+#include "fedtorch/core/targets.h"
+
 // AVX-512, AVX2, NEON or scalar code, chosen at run time: of a small model this
 // is a quarter of the work. Nothing is fused.
-#include <hwy/detect_targets.h>
-#undef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS                                               \
-  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | \
-   HWY_SVE2_128)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "fedtorch/data/scale_bytes.cc"
 #include <hwy/foreach_target.h>

@@ -1,6 +1,6 @@
 #include "fedtorch/kernel/cells.h"
 
-#include "fedtorch/kernel/targets.h"
+#include "fedtorch/core/targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "fedtorch/kernel/cells.cc"

@@ -1,7 +1,7 @@
 #include "fedtorch/kernel/columns.h"
 
 #include "fedtorch/core/errors.h"
-#include "fedtorch/kernel/targets.h"
+#include "fedtorch/core/targets.h"
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 #include "fedtorch/kernel/mix.h"
 
-#include "fedtorch/kernel/targets.h"
+#include "fedtorch/core/targets.h"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "fedtorch/kernel/products.h"
 
-#include "fedtorch/kernel/targets.h"
+#include "fedtorch/core/targets.h"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 #include "fedtorch/kernel/target.h"
 
 #include "fedtorch/core/errors.h"
-#include "fedtorch/kernel/targets.h"
+#include "fedtorch/core/targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "fedtorch/kernel/target.cc"

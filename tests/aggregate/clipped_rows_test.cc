@@ -87,11 +87,10 @@ TEST(ClippedRows, NameTheRowsThatCountThroughMixtures) {
   mix(0, 0) = 1.0;
   mix(1, 1) = mix(1, 2) = 0.5;
   const Inputs inputs = Inputs(table).Mixed(mix);
-  const Result result = WeightedRows(inputs, std::vector<double>{0.0, 2.0});
+  const Result result = Joined(inputs, {.coefficients = {0.0, 2.0}});
   EXPECT_THAT(result.vector, ElementsAre(11.0, 13.0, 15.0));
   EXPECT_THAT(result.kept, ElementsAre(1, 2));
-  EXPECT_THAT(WeightedRows(inputs, std::vector<double>{0.0, 0.0}).kept,
-              IsEmpty());
+  EXPECT_THAT(Joined(inputs, {.coefficients = {0.0, 0.0}}).kept, IsEmpty());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 //
 // Avoids: distances to the lower of the two middle values unless that is asked
 // for: the median is the kind of that name and takes its keys.
+#include "fedtorch/aggregate/chosen_rows.h"
 #include "fedtorch/aggregate/honest_majority.h"
 #include "fedtorch/aggregate/selection.h"
 

@@ -242,12 +242,11 @@ class DeepSight final : public Aggregator {
     HdbscanForm last = form_;
     last.single = true;
     const std::vector<double> norms = NormsByValue(inputs);
-    Result result = WeightedRows(
+    return Joined(
         inputs,
-        ClippedMean(
-            norms, Admitted(Hdbscan(apart, last), found), MedianOf(norms)));
-    result.scores = found.exceeds;
-    return result;
+        {.coefficients = ClippedMean(
+             norms, Admitted(Hdbscan(apart, last), found), MedianOf(norms)),
+         .scores = found.exceeds});
   }
 
  private:

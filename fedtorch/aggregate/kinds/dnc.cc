@@ -6,6 +6,7 @@
 // survive most often enter), a singular value decomposition of n x b values
 // (the n x n products have the same directions), and coordinates drawn anew at
 // every call.
+#include "fedtorch/aggregate/chosen_rows.h"
 #include "fedtorch/aggregate/selection.h"
 #include "fedtorch/aggregate/spectrum.h"
 #include "fedtorch/core/stream.h"

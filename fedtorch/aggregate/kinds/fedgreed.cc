@@ -66,7 +66,7 @@ class FedGreed final : public Aggregator {
     for (std::size_t k = 0; k < best; ++k) {
       coefficients[order[k]] = 1.0 / static_cast<double>(best);
     }
-    Result result = WeightedRows(inputs, coefficients);
+    Result result = Joined(inputs, {.coefficients = std::move(coefficients)});
     for (const double value : losses) {
       result.scores.push_back(std::min(value, 1e300));
     }

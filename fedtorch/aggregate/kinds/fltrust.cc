@@ -57,9 +57,9 @@ class FlTrust final : public Aggregator {
       if (total == 0.0 || norms[i] == 0.0) continue;
       coefficients[i] = trust[i] / total * (length / norms[i]);
     }
-    Result result = WeightedRows(inputs, coefficients);
-    result.scores = std::move(scores);
-    return result;
+    return Joined(
+        inputs,
+        {.coefficients = std::move(coefficients), .scores = std::move(scores)});
   }
 
  private:

@@ -55,9 +55,8 @@ class FoolsGold final : public Aggregator {
     if (normalize_ && sum > 0.0) {
       for (double& weight : coefficients) weight /= sum;
     }
-    Result result = WeightedRows(inputs, std::move(coefficients));
-    result.scores = weights;
-    return result;
+    return Joined(inputs,
+                  {.coefficients = std::move(coefficients), .scores = weights});
   }
 
   void Remember(const Inputs& inputs,

@@ -4,6 +4,7 @@
 // or what another rule makes of the same vectors (CVA). A client is named by
 // its id, not by its place in the round, which moves when a row before it is
 // not finite.
+#include "fedtorch/aggregate/chosen_rows.h"
 #include "fedtorch/aggregate/honest_majority.h"
 #include "fedtorch/aggregate/selection.h"
 #include "fedtorch/core/errors.h"

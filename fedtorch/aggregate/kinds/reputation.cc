@@ -296,9 +296,9 @@ class Reputation final : public Aggregator {
       }
     }
     coefficients.resize(weights.size());
-    Result result = WeightedRows(selected, std::move(coefficients));
-    result.diagnostics = std::move(combination->diagnostics);
-    return result;
+    return Joined(selected,
+                  {.coefficients = std::move(coefficients),
+                   .diagnostics = std::move(combination->diagnostics)});
   }
 
   std::vector<double> ScoresOf(const Inputs& selected,

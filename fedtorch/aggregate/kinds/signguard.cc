@@ -20,11 +20,11 @@ class SignGuard final : public Aggregator {
   Result Aggregate(const Inputs& inputs,
                    const Context& context) const override {
     const std::vector<double> norms = NormsByValue(inputs);
-    return WeightedRows(
-        inputs,
-        ClippedMean(norms,
-                    stage_.Admitted(inputs, context, norms, "signguard"),
-                    MedianOf(norms)));
+    return Joined(inputs,
+                  {.coefficients = ClippedMean(
+                       norms,
+                       stage_.Admitted(inputs, context, norms, "signguard"),
+                       MedianOf(norms))});
   }
 
  private:

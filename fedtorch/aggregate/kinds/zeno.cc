@@ -83,9 +83,9 @@ class Zeno final : public Aggregator {
     for (std::size_t k = 0; k < kept; ++k) {
       coefficients[order[k]] = 1.0 / static_cast<double>(kept);
     }
-    Result result = WeightedRows(inputs, coefficients);
-    result.scores = std::move(scores);
-    return result;
+    return Joined(
+        inputs,
+        {.coefficients = std::move(coefficients), .scores = std::move(scores)});
   }
 
  private:
