@@ -627,7 +627,8 @@ void SyncRound::Attack(const GlobalModel& model, RoundReport* report) {
     record.rejected.clear();
     if (!record.trained) record.result = claimed;
     record.delta_norm = Norm(row);
-    if (!core::ExactSum::Admissible(1.0, row)) {
+    if (!(record.delta_norm < kAdmissibleNorm) &&
+        !core::ExactSum::Admissible(1.0, row)) {
       record.rejected = kInadmissible;
     }
   }
