@@ -139,9 +139,10 @@ HWY_EXPORT(AddSmall);
 constexpr double kHighScale = 0x1p20;
 constexpr double kLowScale = 0x1p60;
 constexpr double kLargest = 0x1p32;
+constexpr double kLargestWeighted = 0x1p42;
 // Scaled values below this go the fast way.
 constexpr double kSmall = 0x1p51;
-// Coordinates whose sums, 32 KiB, stay in the first cache while rows are
+// Coordinates whose sums, 16 KiB, stay in the first cache while rows are
 // added.
 constexpr std::size_t kBlock = 1024;
 
@@ -163,16 +164,17 @@ void AddTo(std::int64_t* high,
   }
 }
 
-// Whether all differences are below kLargest, with weight and without.
+// Whether all differences are below kLargest and leave room with their weight.
 bool AdmissibleFrom(double weight,
                     const float* values,
                     const float* origin,
                     std::size_t size) {
-  const double factor = std::max(1.0, std::fabs(weight));
+  const double most =
+      std::min(kLargest, kLargestWeighted / std::max(1.0, std::fabs(weight)));
   bool good = true;
   for (std::size_t i = 0; i < size; ++i) {
     const float value = origin != nullptr ? values[i] - origin[i] : values[i];
-    good &= std::fabs(factor * static_cast<double>(value)) < kLargest;
+    good &= std::fabs(static_cast<double>(value)) < most;
   }
   return good;
 }

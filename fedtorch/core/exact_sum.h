@@ -13,8 +13,9 @@ namespace fedtorch::core {
 /// commute, so neither order nor threads nor ranks can matter, and no maximum
 /// has to be known first.
 ///
-/// Ranges: |sum| < 2^43 per coordinate, and every |addend| < 2^32; the caller
-/// admits nothing larger (see `Admissible`). Resolution 2^-61 per addend.
+/// Ranges: |sum| < 2^43 per coordinate. `AddRows` leaves out what is too large;
+/// elsewhere the caller admits no |addend| beyond 2^32 (see `Admissible`).
+/// Resolution 2^-61 per addend.
 /// Up to 2^22 addends keep the low lane below 2^62.
 /// Cost: 16 bytes a coordinate. Randomness: none. Threads: one accumulator
 /// per worker, merged at the end.
@@ -34,11 +35,11 @@ class ExactSum {
     bool admissible = true;     ///< else nothing of the row was added
   };
   /// Adds weight * (row - origin), one weight a row, with differences in float;
-  /// rows as they are without `origin`. A row of which a difference, weighted
-  /// or not, is not finite or beyond 2^32 is left out. Returns what was found,
-  /// one entry a row, valid until the next call. Cheaper than row by row where
-  /// the sums do not fit into the cache: they are visited once for
-  /// `kRowsAtOnce` rows; and norm, check and sum are one pass.
+  /// rows as they are without `origin`. A row is left out of which a difference
+  /// is not finite, or beyond 2^32, or beyond 2^42 with its weight. Returns
+  /// what was found, one entry a row, valid until the next call. Cheaper than
+  /// row by row where the sums do not fit into the cache: they are visited once
+  /// for `kRowsAtOnce` rows; and norm, check and sum are one pass.
   std::span<const Added> AddRows(std::span<const double> weights,
                                  std::span<const std::span<const float>> rows,
                                  std::span<const float> origin = {});

@@ -264,9 +264,9 @@ TEST(ExactSum, LeavesOutARowThatCannotBeAdded) {
       EXPECT_EQ(result, wanted) << bad << " at " << place;
     }
   }
-  // The weight counts: 2^31 * 4 is beyond 2^32, 2^31 * 0.5 is not.
+  // The weight counts: 2^31 * 2^12 is beyond 2^42, 2^31 * 0.5 is not.
   const std::vector<float> large(10, 0x1p31F);
-  const std::vector<double> weights{4.0, 0.5};
+  const std::vector<double> weights{4096.0, 0.5};
   const std::vector<std::span<const float>> views{large, large};
   ExactSum sum(10);
   const auto added = sum.AddRows(weights, views);
