@@ -1,3 +1,5 @@
+// meamed and phocas: the mean of the n - f values nearest to a centre, which is
+// the median for one and the trimmed mean for the other.
 #include "tests/aggregate/rule_case.h"
 
 #include <gmock/gmock.h>
@@ -5,6 +7,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace fedtorch::aggregate {
 namespace {
@@ -15,16 +20,21 @@ using testing::Pointwise;
 
 // The definition, word for word: the values by their distance to the centre,
 // of equal distances the lowest row first.
-std::vector<double> Slow(const Rows& rows, std::size_t f) {
+std::vector<double> Slow(const std::string& name,
+                         const Rows& rows,
+                         std::size_t f) {
   std::vector<double> out;
   const std::size_t n = rows.size();
   for (std::size_t k = 0; k < rows.front().size(); ++k) {
     std::vector<double> sorted;
     for (const auto& row : rows) sorted.push_back(row[k]);
     std::sort(sorted.begin(), sorted.end());
-    double centre = 0.0;
-    for (std::size_t i = f; i < n - f; ++i) centre += sorted[i];
-    centre /= static_cast<double>(n - 2 * f);
+    double centre = 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]);
+    if (name == "phocas") {
+      centre = 0.0;
+      for (std::size_t i = f; i < n - f; ++i) centre += sorted[i];
+      centre /= static_cast<double>(n - 2 * f);
+    }
     std::vector<std::pair<double, std::size_t>> order;
     for (std::size_t i = 0; i < n; ++i) {
       order.emplace_back(std::fabs(rows[i][k] - centre), i);
@@ -37,15 +47,20 @@ std::vector<double> Slow(const Rows& rows, std::size_t f) {
   return out;
 }
 
-TEST(Phocas, TakesTheLowestRowOfATie) {
-  EXPECT_THAT(Joined("{name: phocas, f: 1}", InputA()),
-              ElementsAre(2.5, 3.5, 4.5));
+class NearestMeans : public testing::TestWithParam<std::string> {
+ protected:
+  static std::string Rule(const std::string& keys) {
+    return "{name: " + GetParam() + ", " + keys + "}";
+  }
+};
+
+TEST_P(NearestMeans, TakesTheLowestRowOfATie) {
+  EXPECT_THAT(Joined(Rule("f: 1"), InputA()), ElementsAre(2.5, 3.5, 4.5));
   // The other way round the other end is nearer to the first row.
-  EXPECT_THAT(Joined("{name: phocas, f: 1}", {{7}, {4}, {1}}),
-              ElementsAre(5.5));
+  EXPECT_THAT(Joined(Rule("f: 1"), {{7}, {4}, {1}}), ElementsAre(5.5));
 }
 
-TEST(Phocas, EqualsASlowOne) {
+TEST_P(NearestMeans, EqualsASlowOne) {
   std::uint64_t seed = 0;
   for (const std::int64_t n : {1, 2, 5, 10, 33}) {
     for (const std::int64_t d : {1, 17, 300}) {
@@ -54,38 +69,48 @@ TEST(Phocas, EqualsASlowOne) {
            {std::int64_t{0}, std::int64_t{1}, n / 5, (n - 1) / 2}) {
         if (2 * f >= n) continue;
         for (const bool as_float : {false, true}) {
-          EXPECT_THAT(Joined("phocas", rows, {.f = f}, as_float),
-                      Pointwise(DoubleNear(1e-13),
-                                Slow(rows, static_cast<std::size_t>(f))));
+          EXPECT_THAT(
+              Joined(GetParam(), rows, {.f = f}, as_float),
+              Pointwise(DoubleNear(1e-13),
+                        Slow(GetParam(), rows, static_cast<std::size_t>(f))));
         }
       }
     }
   }
 }
 
-TEST(Phocas, HandlesManyTies) {
+TEST_P(NearestMeans, HandlesManyTies) {
   // Small whole numbers: nearly every column has ties.
   Rows rows = DrawRows(60, 9, 400);
   for (auto& row : rows) {
     for (double& value : row) value = std::round(value);
   }
   for (const bool as_float : {false, true}) {
-    EXPECT_THAT(Joined("{name: phocas, f: 3}", rows, {}, as_float),
-                Pointwise(DoubleNear(1e-13), Slow(rows, 3)));
+    EXPECT_THAT(Joined(Rule("f: 3"), rows, {}, as_float),
+                Pointwise(DoubleNear(1e-13), Slow(GetParam(), rows, 3)));
   }
 }
 
-TEST(Phocas, IsTheMeanWithoutAdversaries) {
-  EXPECT_THAT(Joined("{name: phocas, f: 0}", InputB()),
-              ElementsAre(1.25, 2.25, 2.0));
+TEST_P(NearestMeans, IsTheMeanWithoutAdversaries) {
+  EXPECT_THAT(Joined(Rule("f: 0"), InputB()), ElementsAre(1.25, 2.25, 2.0));
 }
 
-TEST(Phocas, NamesNAndF) {
-  const Pipeline rule = PipelineFrom({}, "{name: phocas, f: 2}");
+TEST_P(NearestMeans, NamesNAndF) {
+  const Pipeline rule = PipelineFrom({}, Rule("f: 2"));
   EXPECT_EQ(rule.Obstacle(5, 0), "");
   EXPECT_EQ(rule.Obstacle(4, 0),
-            "phocas needs n > 2f = 4 updates, found n = 4 with f = 2");
+            GetParam() + " needs n > 2f = 4 updates, found n = 4 with f = 2");
 }
+
+TEST_P(NearestMeans, SurvivesAnything) {
+  ExpectSurvives(GetParam(), 10, 3, /*bounded=*/true);
+  ExpectSurvives(GetParam(), 7, 3, /*bounded=*/true);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds,
+                         NearestMeans,
+                         testing::Values("meamed", "phocas"),
+                         [](const auto& kind) { return kind.param; });
 
 TEST(Phocas, LooksAroundTheTrimmedMeanNotTheMedian) {
   // The median is 0, and 10 is farther from it than -8; the trimmed mean is
@@ -93,11 +118,6 @@ TEST(Phocas, LooksAroundTheTrimmedMeanNotTheMedian) {
   const Rows rows = {{-8}, {0}, {0}, {10}, {11}};
   EXPECT_THAT(Joined("{name: phocas, f: 1}", rows), ElementsAre(5.25));
   EXPECT_THAT(Joined("{name: meamed, f: 1}", rows), ElementsAre(0.5));
-}
-
-TEST(Phocas, SurvivesAnything) {
-  ExpectSurvives("phocas", 10, 3, /*bounded=*/true);
-  ExpectSurvives("phocas", 7, 3, /*bounded=*/true);
 }
 
 }  // namespace
