@@ -25,11 +25,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 // Returns the sum of (value - origin)^2, differences in float. On the way it
 // asks for the `size` values that will be read next, because the processor's
 // own guesses end with each block.
-template <bool kOrigin>
-HWY_INLINE double SquaresOfRow(const float* values,
-                               std::size_t size,
-                               const float* origin,
-                               const float* ahead) {
+double SquaresOf(const float* values,
+                 std::size_t size,
+                 const float* origin,
+                 const float* ahead) {
   const hn::CappedTag<double, 8> d;
   const hn::Rebind<float, decltype(d)> df;
   const std::size_t lanes = hn::Lanes(d);
@@ -37,7 +36,7 @@ HWY_INLINE double SquaresOfRow(const float* values,
   auto odd = hn::Zero(d);
   const auto at = [&](std::size_t i) HWY_ATTR {
     auto value = hn::LoadU(df, values + i);
-    if constexpr (kOrigin) value = hn::Sub(value, hn::LoadU(df, origin + i));
+    if (origin != nullptr) value = hn::Sub(value, hn::LoadU(df, origin + i));
     return hn::PromoteTo(d, value);
   };
   std::size_t i = 0;
@@ -50,18 +49,10 @@ HWY_INLINE double SquaresOfRow(const float* values,
   }
   double sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd)));
   for (; i < size; ++i) {
-    const float value = kOrigin ? values[i] - origin[i] : values[i];
+    const float value = origin != nullptr ? values[i] - origin[i] : values[i];
     sum += static_cast<double>(value) * static_cast<double>(value);
   }
   return sum;
-}
-
-double SquaresOf(const float* values,
-                 std::size_t size,
-                 const float* origin,
-                 const float* ahead) {
-  return origin != nullptr ? SquaresOfRow<true>(values, size, origin, ahead)
-                           : SquaresOfRow<false>(values, size, origin, ahead);
 }
 
 // Adds rows whose scaled values are below 2^51. Adding and subtracting
@@ -70,14 +61,13 @@ double SquaresOf(const float* values,
 // processor. `scales` are weight * 2^20: a power of two changes no rounding.
 // Returns how many of the `size` coordinates were done, a multiple of the
 // lanes.
-template <bool kOrigin>
-HWY_INLINE std::size_t AddSmallRows(std::int64_t* high,
-                                    std::int64_t* low,
-                                    std::size_t size,
-                                    const double* scales,
-                                    const float* const* rows,
-                                    std::size_t num_rows,
-                                    const float* origin) {
+std::size_t AddSmall(std::int64_t* high,
+                     std::int64_t* low,
+                     std::size_t size,
+                     const double* scales,
+                     const float* const* rows,
+                     std::size_t num_rows,
+                     const float* origin) {
   const hn::CappedTag<double, 8> d;
   const hn::RebindToSigned<decltype(d)> di;
   const hn::Rebind<float, decltype(d)> df;
@@ -92,11 +82,12 @@ HWY_INLINE std::size_t AddSmallRows(std::int64_t* high,
   for (; i + lanes <= size; i += lanes) {
     auto high_sum = hn::Sub(hn::LoadU(di, high + i), offset);
     auto low_sum = hn::Sub(hn::LoadU(di, low + i), offset);
-    const auto zero = kOrigin ? hn::LoadU(df, origin + i) : hn::Zero(df);
+    // Taking 0 away changes no value.
+    const auto zero =
+        origin != nullptr ? hn::LoadU(df, origin + i) : hn::Zero(df);
     for (std::size_t r = 0; r < num_rows; ++r) {
-      auto own = hn::LoadU(df, rows[r] + i);
-      if constexpr (kOrigin) own = hn::Sub(own, zero);
-      const auto value = hn::PromoteTo(d, own);
+      const auto value =
+          hn::PromoteTo(d, hn::Sub(hn::LoadU(df, rows[r] + i), zero));
       const auto scaled = hn::Mul(value, hn::Set(d, scales[r]));
       const auto shifted = hn::Add(scaled, magic);
       const auto rest = hn::Sub(scaled, hn::Sub(shifted, magic));
@@ -109,20 +100,6 @@ HWY_INLINE std::size_t AddSmallRows(std::int64_t* high,
     hn::StoreU(low_sum, di, low + i);
   }
   return i;
-}
-
-std::size_t AddSmall(std::int64_t* high,
-                     std::int64_t* low,
-                     std::size_t size,
-                     const double* scales,
-                     const float* const* rows,
-                     std::size_t num_rows,
-                     const float* origin) {
-  return origin != nullptr
-             ? AddSmallRows<true>(
-                   high, low, size, scales, rows, num_rows, origin)
-             : AddSmallRows<false>(
-                   high, low, size, scales, rows, num_rows, origin);
 }
 
 }  // namespace HWY_NAMESPACE

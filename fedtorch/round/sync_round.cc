@@ -26,6 +26,7 @@ constexpr const char* kMomentum = "update_momentum";
 
 constexpr double kAdmissibleNorm = 0x1p32;  // of ExactSum::Admissible
 constexpr const char* kInadmissible = "delta is not finite or beyond 2^32";
+constexpr std::size_t kGrain = 16384;  // coordinates that a task takes
 
 class Stopwatch {
  public:
@@ -45,11 +46,18 @@ double Norm(std::span<const float> values) {
   return std::sqrt(kernel::Dot(values.data(), values.data(), values.size()));
 }
 
+// Whether a delta of this norm can be added up; weights are at most the sample
+// count, which ExactSum leaves room for. No value is larger than the norm, and a
+// NaN would have made it one, so that a small norm saves a pass.
+bool Admissible(double norm, std::span<const float> delta) {
+  return norm < kAdmissibleNorm || core::ExactSum::Admissible(1.0, delta);
+}
+
 // The same bits on any number of threads: the parts do not depend on them.
 double NormInParallel(std::span<const double> values) {
   using Range = tbb::blocked_range<std::size_t>;
   return std::sqrt(tbb::parallel_deterministic_reduce(
-      Range(0, values.size(), 16384),
+      Range(0, values.size(), kGrain),
       0.0,
       [&](const Range& range, double sum) {
         const double* from = values.data() + range.begin();
@@ -131,7 +139,7 @@ void Collect(Workers& workers,
   }
   result->resize(size);
   using Range = tbb::blocked_range<std::size_t>;
-  tbb::parallel_for(Range(0, size, 16384), [&](const Range& range) {
+  tbb::parallel_for(Range(0, size, kGrain), [&](const Range& range) {
     core::ExactSum::WriteTotal(sums, range.begin(), range.end(), *result);
   });
   for (core::ExactSum* sum : sums) sum->Clear();
@@ -627,10 +635,7 @@ void SyncRound::Attack(const GlobalModel& model, RoundReport* report) {
     record.rejected.clear();
     if (!record.trained) record.result = claimed;
     record.delta_norm = Norm(row);
-    if (!(record.delta_norm < kAdmissibleNorm) &&
-        !core::ExactSum::Admissible(1.0, row)) {
-      record.rejected = kInadmissible;
-    }
+    if (!Admissible(record.delta_norm, row)) record.rejected = kInadmissible;
   }
 }
 
@@ -676,13 +681,10 @@ void SyncRound::Admit(const Worker& worker,
                       std::span<const float> delta,
                       ClientRecord* record) const {
   const client::Update<float>& update = worker.update;
-  // Weights are at most the sample count, which the factor leaves room for.
   const auto admissible = [](std::span<const float> values) {
     return core::ExactSum::Admissible(1.0, values);
   };
-  // No value is larger than the norm, and a NaN would have made it one, so
-  // that a small norm saves a pass.
-  if (!(record->delta_norm < kAdmissibleNorm) && !admissible(delta)) {
+  if (!Admissible(record->delta_norm, delta)) {
     record->rejected = kInadmissible;
   } else if (!admissible(worker.problem->buffers())) {
     record->rejected = "buffers are not finite or beyond 2^32";

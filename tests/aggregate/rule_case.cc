@@ -117,6 +117,30 @@ std::vector<double> Joined(const std::string& rule,
   return Join(PipelineFrom({}, rule), rows, context, as_float).vector;
 }
 
+void ExpectEquals(
+    const std::string& rule,
+    const std::vector<std::int64_t>& sizes,
+    const std::function<std::vector<double>(const Rows&, std::size_t f)>&
+        slow) {
+  std::uint64_t seed = 0;
+  for (const std::int64_t n : sizes) {
+    for (const std::int64_t d : {1, 17, 300}) {
+      const Rows rows = DrawRows(++seed, n, d);
+      for (const std::int64_t f :
+           {std::int64_t{0}, std::int64_t{1}, n / 5, (n - 1) / 2}) {
+        if (2 * f >= n) continue;
+        for (const bool as_float : {false, true}) {
+          EXPECT_THAT(
+              Joined(rule, rows, {.f = f}, as_float),
+              testing::Pointwise(testing::DoubleNear(1e-13),
+                                 slow(rows, static_cast<std::size_t>(f))))
+              << "n " << n << ", d " << d << ", f " << f;
+        }
+      }
+    }
+  }
+}
+
 Rows Staged(const std::string& stage,
             const Rows& rows,
             const Context& context) {

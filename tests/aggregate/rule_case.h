@@ -2,7 +2,9 @@
 
 #include "tests/aggregate/aggregate_case.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,14 @@ std::vector<double> Joined(const std::string& rule,
                            const Rows& rows,
                            const Context& context = {},
                            bool as_float = false);
+
+/// Compares a rule to 1e-13 with a slow form of it on drawn rows, as float and
+/// as double: for every n, 1 to 300 coordinates, and 0, 1, n / 5 and the most
+/// adversaries that n > 2f allows.
+void ExpectEquals(
+    const std::string& rule,
+    const std::vector<std::int64_t>& sizes,
+    const std::function<std::vector<double>(const Rows&, std::size_t f)>& slow);
 
 /// Returns what a pre-aggregator makes of float64 rows.
 Rows Staged(const std::string& stage,
