@@ -137,6 +137,17 @@ LocalWork LocalWork::Read(Section& parent) {
   work.order = order == "each_epoch" ? Order::kEachEpoch
                : order == "once"     ? Order::kOnce
                                      : Order::kAsStored;
+  const std::string masks = section.Choice(
+      {.name = "dropout_masks",
+       .help = "per_client: each client draws its own in each round; "
+               "per_round: all clients of a round draw the same; fixed: all "
+               "draw the same in every round, as in simulators that put a "
+               "global generator back after each client."},
+      {"per_client", "per_round", "fixed"},
+      "per_client");
+  work.masks = masks == "per_client"  ? Masks::kPerClient
+               : masks == "per_round" ? Masks::kPerRound
+                                      : Masks::kFixed;
   const auto read_sgd = [&work](Section& optimizer) {
     work.lr = optimizer.Real({.name = "lr",
                               .help = "Learning rate of the first round.",

@@ -29,6 +29,9 @@ struct LocalWork {
   /// the client's only one.
   bool keep_last_batch = true;
   enum class Order { kEachEpoch, kOnce, kAsStored } order = Order::kEachEpoch;
+  /// Whose masks of dropout are the same: nobody's, those of all clients of a
+  /// round, or those of all clients in all rounds.
+  enum class Masks { kPerClient, kPerRound, kFixed } masks = Masks::kPerClient;
   double lr = 0.1;
   double momentum = 0.0;           ///< buffer starts at zero in every round
   double weight_decay = 0.0;       ///< L2, in the gradient

@@ -16,6 +16,22 @@ core::Stream StreamOf(std::uint64_t seed,
                               static_cast<std::uint64_t>(task.client)});
 }
 
+core::Stream DropoutOf(LocalWork::Masks masks,
+                       std::uint64_t seed,
+                       const Task& task) {
+  constexpr std::string_view kPurpose = "dropout";
+  switch (masks) {
+    case LocalWork::Masks::kPerClient:
+      break;
+    case LocalWork::Masks::kPerRound:
+      return core::Stream::Named(
+          seed, kPurpose, {static_cast<std::uint64_t>(task.round)});
+    case LocalWork::Masks::kFixed:
+      return core::Stream::Named(seed, kPurpose);
+  }
+  return StreamOf(seed, kPurpose, task);
+}
+
 }  // namespace
 
 Turn::Turn(const LocalWork& work,
@@ -37,7 +53,7 @@ Turn::Turn(const LocalWork& work,
                       ? static_cast<std::int64_t>(task.indices.size())
                       : work.batch_size),
       shuffling_(StreamOf(seed, "order", task)),
-      dropout_(StreamOf(seed, "dropout", task)),
+      dropout_(DropoutOf(work.masks, seed, task)),
       order_(task.indices.begin(), task.indices.end()),
       position_(order_.size()) {  // the first step opens the first epoch
   result_.lr = task.lr;

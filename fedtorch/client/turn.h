@@ -31,8 +31,9 @@ struct Task {
 /// computes the steps, they are these.
 ///
 /// Randomness: sample order from the stream (seed, "order", round, client),
-/// dropout from (seed, "dropout", round, client), so a client's steps depend on
-/// nothing but its task. Threads: one at a time.
+/// dropout from (seed, "dropout", round, client) or, as LocalWork::masks says,
+/// from a shorter path, so a client's steps depend on nothing but its task.
+/// Threads: one at a time.
 class Turn {
  public:
   /// `work` and what `task` and `correction` point to must live longer.

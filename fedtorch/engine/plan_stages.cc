@@ -556,18 +556,23 @@ class ActivationStage final : public Stage<Real> {
 template <class Real>
 class DropoutStage final : public Stage<Real> {
  public:
-  DropoutStage(Stage<Real>* before, Field<Real> output, double rate)
-      : Stage<Real>(before, std::move(output)), rate_(rate) {}
+  DropoutStage(Stage<Real>* before, Field<Real> output, const Layer& layer)
+      : Stage<Real>(before, std::move(output)),
+        rate_(layer.rate),
+        whole_maps_(layer.whole_maps) {}
 
   void Reserve(std::size_t batch, std::size_t part) override {
     Stage<Real>::Reserve(batch, part);
     mask_.Reserve(batch * this->output_.per_sample());
+    if (whole_maps_) drawn_.Reserve(batch * this->output_.channels());
   }
   void Forward(const Pass<Real>& pass) override {
     const std::size_t count = pass.batch * this->output_.per_sample();
     const auto mask = mask_.first(count);
     if (!pass.training) {
       std::fill(mask.begin(), mask.end(), Real{1});
+    } else if (whole_maps_) {
+      DrawWholeMaps(pass, mask);
     } else if (this->output_.sequence()) {
       // Drawn sample by sample, though positions lie outermost.
       const std::size_t width = this->output_.channels();
@@ -604,8 +609,25 @@ class DropoutStage final : public Stage<Real> {
   }
 
  private:
+  // Draws one value a channel and sample, and repeats it at all positions.
+  void DrawWholeMaps(const Pass<Real>& pass, std::span<Real> mask) {
+    const std::size_t channels = this->output_.channels();
+    const auto drawn = drawn_.first(pass.batch * channels);
+    DrawMask(rate_, *pass.dropout, drawn);
+    const std::size_t rows = mask.size() / channels;
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t sample = this->output_.sequence()
+                                     ? row % pass.batch
+                                     : row / (rows / pass.batch);
+      std::copy_n(drawn.data() + sample * channels,
+                  channels,
+                  mask.data() + row * channels);
+    }
+  }
+
   const double rate_;
-  core::AlignedBuffer<Real> mask_;
+  const bool whole_maps_;
+  core::AlignedBuffer<Real> mask_, drawn_;
 };
 
 template <class Real>
@@ -881,7 +903,7 @@ std::vector<std::unique_ptr<Stage<Real>>> Lower(const model::Network& network) {
       case LayerType::kDropout:
         if (layer.rate > 0.0) {
           stages.push_back(std::make_unique<DropoutStage<Real>>(
-              before, FieldOf<Real>(network, next), layer.rate));
+              before, FieldOf<Real>(network, next), layer));
         }
         break;
       case LayerType::kFlatten:

@@ -77,13 +77,9 @@ StackedReader<Real>::StackedReader(const model::Network& network,
     : input_(network.input()),
       width_(static_cast<std::size_t>(Product(input_.shape))),
       memory_(device) {
-  for (std::size_t i = 0; i < network.layers().size(); ++i) {
-    const model::Layer& layer = network.layers()[i];
-    if (layer.type != model::LayerType::kDropout || layer.rate == 0.0) continue;
-    std::vector<std::int64_t> shape = network.shape_before(i);
-    if (shape.size() == 3) shape = {shape[1], shape[2], shape[0]};
-    const auto size = static_cast<std::size_t>(Product(shape));
-    masks_.push_back({layer.rate, std::move(shape), size});
+  for (const model::DropoutMask& mask : network.dropout_masks()) {
+    const auto size = static_cast<std::size_t>(Product(mask.shape));
+    masks_.push_back({mask.rate, mask.shape, size});
   }
 }
 

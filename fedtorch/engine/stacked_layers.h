@@ -33,7 +33,8 @@ class GradientSink {
 /// Holds what the layers of one pass share.
 struct StackedPass {
   at::Tensor weights;  ///< [K, d], the rows of the clients in this step
-  /// One a dropout layer, [K, batch, shape...] with 0 and 1 / (1 - rate);
+  /// One a dropout layer, [K, batch, shape...] with 0 and 1 / (1 - rate), a
+  /// side of 1 where whole maps are dropped;
   /// empty = dropout is off.
   std::vector<at::Tensor> masks;
 

@@ -66,7 +66,7 @@ Layer Convolution(std::int64_t filters,
                   std::int64_t padding = 0,
                   std::int64_t stride = 1);
 Layer MaxPool(std::int64_t kernel);
-Layer Dropout(double rate);
+Layer Dropout(double rate, bool whole_maps = false);
 Layer Embedding(std::int64_t size);
 Layer Lstm(std::int64_t hidden);
 Layer GroupNorm(std::int64_t groups);

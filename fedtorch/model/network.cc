@@ -176,10 +176,12 @@ class Builder {
         if (tokens_) Refuse("numbers");
         if (layer.rate > 0.0) {
           const bool image = shape_.size() == 3;
-          masks_->push_back(
-              {.shape = image ? Shape{shape_[1], shape_[2], shape_[0]} : shape_,
-               .rate = layer.rate,
-               .is_image = image});
+          Shape drawn = image ? Shape{shape_[1], shape_[2], shape_[0]} : shape_;
+          // Channels lie last.
+          if (layer.whole_maps) std::fill(drawn.begin(), drawn.end() - 1, 1);
+          masks_->push_back({.shape = std::move(drawn),
+                             .rate = layer.rate,
+                             .is_image = image});
         }
         return 0;
       case LayerType::kGlobalAveragePool:

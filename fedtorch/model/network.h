@@ -51,10 +51,11 @@ struct Layer {
   std::int64_t groups = 1;   ///< group_norm
   bool ceiling = false;      ///< pools: keep the incomplete last window
   bool bias = true;
-  double rate = 0.0;       ///< probability of a zero, [0, 1): dropout, and the
-                           ///< weights of self_attention
-  std::int64_t heads = 1;  ///< self_attention
-  bool causal = true;      ///< self_attention: nothing later is seen
+  bool whole_maps = false;  ///< dropout: all positions of a channel together
+  double rate = 0.0;        ///< probability of a zero, [0, 1): dropout, and the
+                            ///< weights of self_attention
+  std::int64_t heads = 1;   ///< self_attention
+  bool causal = true;       ///< self_attention: nothing later is seen
   std::vector<Layer> body{};      ///< residual: the layers that are learned
   std::vector<Layer> shortcut{};  ///< residual: empty = the input itself
   /// torchscript: takes the input and returns the scores, the only layer.
@@ -115,8 +116,9 @@ struct ParameterLayout {
 
 /// Describes one of the masks that a training step draws for dropout.
 struct DropoutMask {
-  std::vector<std::int64_t> shape;  ///< of one sample, in the order of drawing
-  double rate = 0.0;                ///< probability of a zero, (0, 1)
+  /// Of one sample, in the order of drawing; a side of 1 serves all positions.
+  std::vector<std::int64_t> shape;
+  double rate = 0.0;      ///< probability of a zero, (0, 1)
   bool is_image = false;  ///< drawn [h, w, channels] for a [channels, h, w]
 };
 

@@ -121,8 +121,8 @@ Layer Convolution(std::int64_t filters,
 Layer MaxPool(std::int64_t kernel) {
   return {.type = LayerType::kMaxPool, .kernel = kernel, .stride = kernel};
 }
-Layer Dropout(double rate) {
-  return {.type = LayerType::kDropout, .rate = rate};
+Layer Dropout(double rate, bool whole_maps) {
+  return {.type = LayerType::kDropout, .whole_maps = whole_maps, .rate = rate};
 }
 Layer Embedding(std::int64_t size) {
   return {.type = LayerType::kEmbedding, .units = size};

@@ -61,6 +61,12 @@ void ReadData(Section& root, Experiment* experiment) {
                "order of the classes, for long-tailed data; empty = all."},
       std::vector<double>{},
       {.min = 0.0, .max = 1.0});
+  experiment->test_class_shares =
+      data.Reals({.name = "test_class_shares",
+                  .help = "The same for the central test set, which keeps all "
+                          "of its samples unless this is set."},
+                 std::vector<double>{},
+                 {.min = 0.0, .max = 1.0});
   experiment->validation_share = data.Real(
       {.name = "validation",
        .help = "Share of the training samples that the server holds back to "

@@ -52,7 +52,8 @@ struct Experiment {
   std::int64_t min_samples = 1;
   std::uint64_t partition_seed = 0;
   SplitShares client_split;
-  std::vector<double> class_shares;  ///< kept of each class; empty = all
+  /// Kept of each class in training and in central testing; empty = all.
+  std::vector<double> class_shares, test_class_shares;
   double validation_share = 0.0;     ///< of the samples, held by the server
 
   model::Options model;

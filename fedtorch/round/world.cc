@@ -56,18 +56,19 @@ void AddFeatureNoise(const partition::Split& split,
 }
 
 // Thins out classes, the first samples of each as stored staying.
-void KeepClassShares(const std::vector<double>& shares, data::Dataset* train) {
+void KeepClassShares(std::string_view key,
+                     const std::vector<double>& shares,
+                     data::Dataset* dataset) {
   if (shares.empty()) return;
-  if (train->target_length != 1 ||
-      static_cast<std::int64_t>(shares.size()) != train->num_classes) {
-    throw core::ConfigError(
-        "data.class_shares: expected one number for each "
-        "of the " +
-        std::to_string(train->num_classes) + " classes, found " +
-        std::to_string(shares.size()));
+  if (dataset->target_length != 1 ||
+      static_cast<std::int64_t>(shares.size()) != dataset->num_classes) {
+    throw core::ConfigError("data." + std::string(key) +
+                            ": expected one number for each of the " +
+                            std::to_string(dataset->num_classes) +
+                            " classes, found " + std::to_string(shares.size()));
   }
   std::vector<std::int64_t> counts(shares.size());
-  for (const std::int64_t target : train->targets) {
+  for (const std::int64_t target : dataset->targets) {
     ++counts[static_cast<std::size_t>(target)];
   }
   std::vector<std::int64_t> left(shares.size());
@@ -75,14 +76,19 @@ void KeepClassShares(const std::vector<double>& shares, data::Dataset* train) {
     left[c] = std::llround(shares[c] * static_cast<double>(counts[c]));
   }
   std::vector<std::int64_t> kept;
-  for (std::int64_t i = 0; i < train->size(); ++i) {
+  for (std::int64_t i = 0; i < dataset->size(); ++i) {
     std::int64_t& room = left[static_cast<std::size_t>(
-        train->targets[static_cast<std::size_t>(i)])];
+        dataset->targets[static_cast<std::size_t>(i)])];
     if (room == 0) continue;
     --room;
     kept.push_back(i);
   }
-  *train = data::Subset(*train, kept);
+  if (kept.empty()) {
+    throw core::ConfigError("data." + std::string(key) +
+                            ": no sample is left; give at least one class a "
+                            "larger share");
+  }
+  *dataset = data::Subset(*dataset, kept);
 }
 
 // Takes the server's own samples out of the training set.
@@ -186,7 +192,16 @@ World BuildWorld(const Experiment& experiment) {
   World world;
   world.execution = OpenExecution(experiment.execution);
   world.corpus = experiment.reader->Load(experiment.seed);
-  KeepClassShares(experiment.class_shares, &world.corpus.train);
+  KeepClassShares("class_shares", experiment.class_shares, &world.corpus.train);
+  if (!experiment.test_class_shares.empty()) {
+    if (!world.corpus.test) {
+      throw core::ConfigError(
+          "data.test_class_shares: the dataset has no central test set to "
+          "thin out; remove the key or give data.dataset test samples");
+    }
+    KeepClassShares(
+        "test_class_shares", experiment.test_class_shares, &*world.corpus.test);
+  }
   HoldBackValidation(experiment, &world);
   data::Dataset& train = world.corpus.train;
   world.input = InputOf(train);

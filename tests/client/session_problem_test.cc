@@ -131,6 +131,36 @@ TEST_F(SessionProblemTest, DependsOnSeedRoundAndClientOnly) {
   EXPECT_NE(first, other);
 }
 
+// With one order of samples, masks are all that tells two turns apart.
+TEST_F(SessionProblemTest, SharesMasksOfDropoutAsItIsTold) {
+  using Masks = LocalWork::Masks;
+  const model::Network network = model::Network::Build(
+      {model::Dropout(0.5), model::Dense(3)}, {.shape = {4}, .num_classes = 3});
+  const auto session =
+      engine::MakeAutogradSession(network, model::BufferPolicy::kAggregate);
+  const std::vector<float> start(session->parameters().begin(),
+                                 session->parameters().end());
+  const auto train = [&](Masks masks, std::int64_t round, std::int64_t client) {
+    const LocalWork work{
+        .batch_size = 4, .order = LocalWork::Order::kAsStored, .masks = masks};
+    SessionProblem problem(*session, dataset_, work, 5);
+    std::copy(start.begin(), start.end(), session->parameters().begin());
+    problem.Begin({.client = client,
+                   .round = round,
+                   .indices = indices_,
+                   .epochs = 1,
+                   .lr = 0.1});
+    problem.Train({});
+    return std::vector<float>(session->parameters().begin(),
+                              session->parameters().end());
+  };
+  EXPECT_NE(train(Masks::kPerClient, 1, 1), train(Masks::kPerClient, 1, 2));
+  EXPECT_NE(train(Masks::kPerClient, 1, 1), train(Masks::kPerClient, 2, 1));
+  EXPECT_EQ(train(Masks::kPerRound, 1, 1), train(Masks::kPerRound, 1, 2));
+  EXPECT_NE(train(Masks::kPerRound, 1, 1), train(Masks::kPerRound, 2, 1));
+  EXPECT_EQ(train(Masks::kFixed, 1, 1), train(Masks::kFixed, 2, 2));
+}
+
 TEST_F(SessionProblemTest, AsStoredOrderIsTheSameForEveryClient) {
   const LocalWork work{
       .batch_size = 4, .order = LocalWork::Order::kAsStored, .lr = 0.1};

@@ -267,6 +267,50 @@ TEST(AutogradSession, DropoutKeepsTheExpectation) {
   EXPECT_NEAR(zeros / 12000.0, 0.25, 0.015);
 }
 
+// At zero weights |dW| = x / 2, so that a step shows the mask of its sample.
+TEST(AutogradSession, DropoutOfWholeMapsZerosAllPositionsOfAChannel) {
+  constexpr std::size_t kChannels = 3;
+  constexpr std::size_t kPositions = 4;
+  for (const std::vector<std::int64_t>& shape :
+       {std::vector<std::int64_t>{3, 2, 2}, {4, 3}}) {
+    const InputSpec input{.shape = shape, .num_classes = 2};
+    const Network network =
+        Network::Build({model::Dropout(0.25, /*whole_maps=*/true),
+                        Simple(LayerType::kFlatten),
+                        Dense(2)},
+                       input);
+    const auto session = MakeAutogradSession(network, BufferPolicy::kAggregate);
+    Samples samples(input, 1, 1);
+    std::fill(samples.features.begin(), samples.features.end(), 1.0F);
+    core::Stream stream = core::Stream::Named(1, "dropout");
+    int zeros = 0;
+    int pairs = 0;
+    for (int i = 0; i < 4000; ++i) {
+      std::fill(
+          session->parameters().begin(), session->parameters().end(), 0.0F);
+      session->Step(samples.View(), {.lr = 1.0}, stream);
+      // [position, channel, class]
+      const auto moved = [&](std::size_t position, std::size_t channel) {
+        return std::fabs(
+            session->parameters()[(position * kChannels + channel) * 2]);
+      };
+      int dropped = 0;
+      for (std::size_t c = 0; c < kChannels; ++c) {
+        for (std::size_t p = 0; p < kPositions; ++p) {
+          ASSERT_EQ(moved(p, c), moved(0, c)) << "one value a channel";
+        }
+        EXPECT_TRUE(moved(0, c) == 0.0F ||
+                    std::fabs(moved(0, c) - 0.5F / 0.75F) < 1e-6F);
+        if (moved(0, c) == 0.0F) ++dropped;
+      }
+      zeros += dropped;
+      pairs += dropped * (dropped - 1) / 2;
+    }
+    EXPECT_NEAR(zeros / 12000.0, 0.25, 0.015);
+    EXPECT_NEAR(pairs / 12000.0, 0.0625, 0.01) << "channels are independent";
+  }
+}
+
 TEST(AutogradSession, BatchNormTracksStatisticsAsDefined) {
   const InputSpec input{.shape = {1}, .num_classes = 2};
   const Network network =

@@ -110,6 +110,19 @@ std::vector<Case> Cases() {
       {"convolution_dropout_convolution",
        Ended({Convolution(5, 3), relu, Dropout(0.25), Convolution(4, 3, 1)}, 3),
        image},
+      {"convolution_whole_maps_convolution",
+       Ended({Convolution(5, 3),
+              relu,
+              Dropout(0.25, /*whole_maps=*/true),
+              Convolution(4, 3, 1)},
+             3),
+       image},
+      {"whole_maps_of_the_input",
+       Ended({Dropout(0.4, /*whole_maps=*/true), Convolution(4, 3)}, 3),
+       image},
+      {"whole_maps_of_columns",
+       {Dense(20), relu, Dropout(0.3, /*whole_maps=*/true), Dense(3)},
+       columns},
       {"convolution_no_dropout_convolution",
        Ended({Convolution(5, 3), relu, Dropout(0.0), Convolution(4, 3, 1)}, 3),
        image},
@@ -166,6 +179,9 @@ std::vector<Case> Cases() {
        grey},
       {"series", {Dense(6), relu, Dense(4)}, series},
       {"series_lstm", {model::Lstm(5), Dropout(0.3), Dense(4)}, series},
+      {"series_whole_maps",
+       {model::Lstm(5), Dropout(0.3, /*whole_maps=*/true), Dense(4)},
+       series},
       {"embedding", {model::Embedding(3), Dense(4)}, text},
       {"lstm", {model::Embedding(3), model::Lstm(5), Dense(4)}, text},
       {"two_lstm",
@@ -317,7 +333,8 @@ TEST(PlanSession, EqualsAutogradOnRandomStacks) {
           layers.push_back(Simple(LayerType::kRelu));
           break;
         case 3:
-          layers.push_back(Dropout(0.1 * static_cast<double>(draw(5))));
+          layers.push_back(
+              Dropout(0.1 * static_cast<double>(draw(5)), draw(2) == 0));
           break;
         case 4:
           layers.push_back(

@@ -149,6 +149,23 @@ TEST(Network, ListsTheMasksOfDropoutDepthFirst) {
   EXPECT_EQ(masks[2].shape, (std::vector<std::int64_t>{3}));
 }
 
+TEST(Network, DrawsOneValueForAWholeMap) {
+  const Network images = Network::Build({Dropout(0.1, /*whole_maps=*/true),
+                                         Simple(LayerType::kGlobalAveragePool),
+                                         Dropout(0.2, /*whole_maps=*/true),
+                                         Dense(4)},
+                                        kInput);
+  ASSERT_EQ(images.dropout_masks().size(), 2U);
+  EXPECT_EQ(images.dropout_masks()[0].shape,
+            (std::vector<std::int64_t>{1, 1, 3}));
+  EXPECT_TRUE(images.dropout_masks()[0].is_image);
+  EXPECT_EQ(images.dropout_masks()[1].shape, (std::vector<std::int64_t>{3}));
+  const Network series =
+      Network::Build({Dropout(0.1, /*whole_maps=*/true), Dense(4)},
+                     {.shape = {6, 5}, .num_classes = 4, .target_length = 6});
+  EXPECT_EQ(series.dropout_masks()[0].shape, (std::vector<std::int64_t>{1, 5}));
+}
+
 // The rows of a report add up to the whole, and each residual counts once.
 TEST(Network, ReportsTheLayersOfAResidualOnce) {
   const Network network = Network::Build(

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <string>
@@ -142,7 +143,27 @@ TEST(LongTail, KeepsTheShareOfEachClass) {
   EXPECT_NEAR(after[1], 0.5 * before[1], 0.51);
   EXPECT_EQ(after[2], 0.0);
   EXPECT_NEAR(after[3], 0.1 * before[3], 0.51);
+  EXPECT_EQ(thin.world.corpus.test->size(), whole.world.corpus.test->size());
   EXPECT_THROW(Federation({"data.class_shares=[1.0]"}), core::ConfigError);
+  EXPECT_THROW(Federation({"data.class_shares=[0, 0, 0, 0]"}),
+               core::ConfigError);
+}
+
+TEST(LongTail, KeepsTheShareOfEachClassInTheTestSet) {
+  Federation whole({});
+  Federation thin({"data.test_class_shares=[0.0, 0.5, 1.0, 1.0]"});
+  const auto count = [](const Federation& federation, std::int64_t target) {
+    const auto& targets = federation.world.corpus.test->targets;
+    return static_cast<double>(
+        std::count(targets.begin(), targets.end(), target));
+  };
+  EXPECT_EQ(count(thin, 0), 0.0);
+  EXPECT_NEAR(count(thin, 1), 0.5 * count(whole, 1), 0.51);
+  EXPECT_EQ(count(thin, 2), count(whole, 2));
+  EXPECT_EQ(count(thin, 3), count(whole, 3));
+  EXPECT_EQ(thin.world.corpus.train.targets, whole.world.corpus.train.targets);
+  EXPECT_THROW(Federation({"data.test_class_shares=[1.0, 1.0]"}),
+               core::ConfigError);
 }
 
 TEST(Adversaries, WithRandomDataHoldAsManySamplesAsOthers) {

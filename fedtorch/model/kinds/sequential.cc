@@ -105,10 +105,17 @@ constexpr Reader kReaders[] = {
     {LayerType::kDropout,
      "Zeros values in training.",
      [](Section& section) {
-       return Dropout(
+       const double rate =
            section.Real({.name = "rate", .help = "Probability of a zero."},
                         0.5,
-                        {.min = 0.0, .max = 1.0, .open_max = true}));
+                        {.min = 0.0, .max = 1.0, .open_max = true});
+       return Dropout(
+           rate,
+           section.Bool({.name = "whole_maps",
+                         .help = "Zero a channel at all positions of a sample "
+                                 "together (Tompson 2015; PyTorch's Dropout2d) "
+                                 "instead of value by value."},
+                        false));
      }},
     {LayerType::kEmbedding,
      "A vector per token.",
