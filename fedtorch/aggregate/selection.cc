@@ -2,8 +2,6 @@
 
 #include "fedtorch/core/errors.h"
 
-#include <tbb/parallel_for.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -41,22 +39,6 @@ bool AtMostSubsets(std::int64_t n, std::int64_t k, double limit) {
     if (count > limit * (1.0 + 1e-9)) return false;
   }
   return count <= limit * (1.0 + 1e-9);
-}
-
-std::vector<double> SquaredDistancesTo(const Inputs& inputs,
-                                       std::span<const double> point) {
-  std::vector<double> distances(static_cast<std::size_t>(inputs.size()));
-  inputs.table().Visit([&](auto rows) {
-    tbb::parallel_for(std::size_t{0}, rows.size(), [&](std::size_t i) {
-      double sum = 0.0;
-      for (std::size_t k = 0; k < point.size(); ++k) {
-        const double difference = static_cast<double>(rows[i][k]) - point[k];
-        sum += difference * difference;
-      }
-      distances[i] = sum;
-    });
-  });
-  return distances;
 }
 
 }  // namespace fedtorch::aggregate

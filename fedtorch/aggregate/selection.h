@@ -21,9 +21,4 @@ std::vector<double> MeanOver(std::span<const std::int64_t> rows,
 /// Whether at most `limit` subsets of `k` out of `n` exist, 0 <= k <= n.
 bool AtMostSubsets(std::int64_t n, std::int64_t k, double limit);
 
-/// Returns |y_i - point|^2 [inputs] from the values, in float64; `point` [d].
-/// Cost: O(nd). Threads: parallel over inputs, same bits for any number.
-std::vector<double> SquaredDistancesTo(const Inputs& inputs,
-                                       std::span<const double> point);
-
 }  // namespace fedtorch::aggregate

@@ -1,7 +1,7 @@
 #include "fedtorch/aggregate/sign_stage.h"
 
-#include "fedtorch/aggregate/clipped_rows.h"
 #include "fedtorch/aggregate/clustering.h"
+#include "fedtorch/aggregate/norms.h"
 #include "fedtorch/core/stream.h"
 
 #include <tbb/parallel_for.h>

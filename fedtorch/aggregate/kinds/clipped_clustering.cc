@@ -4,8 +4,8 @@
 // Avoids: cosines in a double loop over the values, and the cosine of a zero
 // vector, which is not a number.
 #include "fedtorch/aggregate/aggregator.h"
-#include "fedtorch/aggregate/clipped_rows.h"
 #include "fedtorch/aggregate/clustering.h"
+#include "fedtorch/aggregate/norms.h"
 
 #include <algorithm>
 #include <cmath>

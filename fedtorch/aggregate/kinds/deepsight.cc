@@ -6,8 +6,8 @@
 // rows (the old model stays).
 #include "fedtorch/aggregate/aggregator.h"
 #include "fedtorch/aggregate/chosen_rows.h"
-#include "fedtorch/aggregate/clipped_rows.h"
 #include "fedtorch/aggregate/clustering.h"
+#include "fedtorch/aggregate/norms.h"
 #include "fedtorch/core/errors.h"
 #include "fedtorch/core/stream.h"
 

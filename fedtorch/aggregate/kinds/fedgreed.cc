@@ -5,7 +5,7 @@
 // last and never enter; when there are no others the old model stays.
 #include "fedtorch/aggregate/aggregator.h"
 #include "fedtorch/aggregate/chosen_rows.h"
-#include "fedtorch/aggregate/clipped_rows.h"
+#include "fedtorch/aggregate/norms.h"
 #include "fedtorch/core/errors.h"
 
 #include <algorithm>

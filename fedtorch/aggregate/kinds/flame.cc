@@ -5,8 +5,8 @@
 // noise scaled by each layer's spread, and cosines of models formed from their
 // products, which are all the same digits where models hardly differ.
 #include "fedtorch/aggregate/aggregator.h"
-#include "fedtorch/aggregate/clipped_rows.h"
 #include "fedtorch/aggregate/clustering.h"
+#include "fedtorch/aggregate/norms.h"
 #include "fedtorch/core/stream.h"
 
 #include <cmath>

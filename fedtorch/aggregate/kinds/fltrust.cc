@@ -7,7 +7,7 @@
 // O(nd) instead of O(n^2 d).
 #include "fedtorch/aggregate/aggregator.h"
 #include "fedtorch/aggregate/chosen_rows.h"
-#include "fedtorch/aggregate/clipped_rows.h"
+#include "fedtorch/aggregate/norms.h"
 #include "fedtorch/core/errors.h"
 
 #include <algorithm>

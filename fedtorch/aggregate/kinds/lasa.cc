@@ -5,7 +5,7 @@
 // weights, and ties at the edge of the sparsification that would drop all of
 // them (the lowest coordinates stay).
 #include "fedtorch/aggregate/aggregator.h"
-#include "fedtorch/aggregate/clipped_rows.h"
+#include "fedtorch/aggregate/norms.h"
 #include "fedtorch/core/errors.h"
 
 #include <tbb/parallel_for.h>

@@ -6,7 +6,7 @@
 // unless asked for.
 #include "fedtorch/aggregate/aggregator.h"
 #include "fedtorch/aggregate/chosen_rows.h"
-#include "fedtorch/aggregate/clipped_rows.h"
+#include "fedtorch/aggregate/norms.h"
 #include "fedtorch/aggregate/sign_stage.h"
 
 namespace fedtorch::aggregate {

@@ -9,7 +9,7 @@
 // huge update makes it, is worse than any other.
 #include "fedtorch/aggregate/aggregator.h"
 #include "fedtorch/aggregate/chosen_rows.h"
-#include "fedtorch/aggregate/clipped_rows.h"
+#include "fedtorch/aggregate/norms.h"
 #include "fedtorch/core/errors.h"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 // stays.
 //
 // Avoids: what signguard avoids.
-#include "fedtorch/aggregate/clipped_rows.h"
+#include "fedtorch/aggregate/norms.h"
 #include "fedtorch/aggregate/pre/preaggregator.h"
 #include "fedtorch/aggregate/sign_stage.h"
 

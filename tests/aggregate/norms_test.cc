@@ -1,4 +1,4 @@
-#include "fedtorch/aggregate/clipped_rows.h"
+#include "fedtorch/aggregate/norms.h"
 
 #include "fedtorch/aggregate/chosen_rows.h"
 #include "tests/aggregate/aggregate_case.h"
@@ -17,7 +17,7 @@ using testing::DoubleEq;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-TEST(ClippedRows, KnowNormsProductsAndDistancesFromValues) {
+TEST(Norms, AndProductsAndDistancesEqualLongSums) {
   const RandomRows rows = RandomRows::Draw(1, 3, 9000, 1);
   std::vector<double> vector;
   for (std::int64_t k = 0; k < 9000; ++k) {
@@ -28,6 +28,7 @@ TEST(ClippedRows, KnowNormsProductsAndDistancesFromValues) {
     const std::vector<double> norms = NormsByValue(inputs);
     const std::vector<double> products = Products(inputs, vector);
     const std::vector<double> distances = DistancesTo(inputs, vector);
+    const std::vector<double> squares = SquaredDistancesTo(inputs, vector);
     for (std::size_t i = 0; i < 3; ++i) {
       long double square = 0.0L;
       long double product = 0.0L;
@@ -41,11 +42,12 @@ TEST(ClippedRows, KnowNormsProductsAndDistancesFromValues) {
       EXPECT_NEAR(norms[i], std::sqrt(static_cast<double>(square)), 1e-10);
       EXPECT_NEAR(products[i], static_cast<double>(product), 1e-9);
       EXPECT_NEAR(distances[i], std::sqrt(static_cast<double>(apart)), 1e-10);
+      EXPECT_NEAR(squares[i], static_cast<double>(apart), 1e-8);
     }
   }
 }
 
-TEST(ClippedRows, GiveTheSameBitsOnAnyNumberOfThreads) {
+TEST(Norms, GiveTheSameBitsOnAnyNumberOfThreads) {
   const RandomRows rows = RandomRows::Draw(2, 5, 50000, 1);
   std::vector<std::vector<double>> results;
   for (const std::size_t threads : {1U, 4U}) {
@@ -56,19 +58,19 @@ TEST(ClippedRows, GiveTheSameBitsOnAnyNumberOfThreads) {
   EXPECT_EQ(results[0], results[1]);
 }
 
-TEST(ClippedRows, SeeARowThatIsTinyBesideTheOthers) {
+TEST(Norms, SeeARowThatIsTinyBesideTheOthers) {
   const std::vector<std::vector<double>> rows = {{3, 4}, {3, 4}, {3e-9, 4e-9}};
   EXPECT_NEAR(NormsByValue(Inputs(TableOf(rows)))[2], 5e-9, 1e-23);
 }
 
-TEST(ClippedRows, TakeTheMeanOfTwoMiddleValues) {
+TEST(Norms, TakeTheMeanOfTwoMiddleValues) {
   EXPECT_DOUBLE_EQ(MedianOf({4, 1, 3, 2}), 2.5);
   EXPECT_DOUBLE_EQ(MedianOf({1, 9, 3}), 3.0);
   EXPECT_DOUBLE_EQ(MedianOf({}), 0.0);
   EXPECT_DOUBLE_EQ(MedianOf({1.6e308, 1.7e308}), 1.65e308);
 }
 
-TEST(ClippedRows, ShortenAndNeverLengthen) {
+TEST(Norms, ShortenAndNeverLengthen) {
   EXPECT_DOUBLE_EQ(ClippingFactor(4, 1), 0.25);
   EXPECT_DOUBLE_EQ(ClippingFactor(1, 4), 1.0);
   EXPECT_DOUBLE_EQ(ClippingFactor(0, 0), 1.0);
@@ -80,7 +82,7 @@ TEST(ClippedRows, ShortenAndNeverLengthen) {
               ElementsAre(0.0, 0.0, 0.0));
 }
 
-TEST(ClippedRows, NameTheRowsThatCountThroughMixtures) {
+TEST(Norms, NameTheRowsThatCountThroughMixtures) {
   const auto rows = InputA();
   const UpdateTable table = TableOf(rows);
   Matrix mix(2, 3);
