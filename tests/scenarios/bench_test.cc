@@ -80,7 +80,10 @@ TEST(Bench, StepKeepsUpWithTheBaseline) {
     EXPECT_EQ(step.at("batch"), 10);
     const double share = step.at("share_of_sgemm_peak");
     EXPECT_GT(share, 0.0);
-    EXPECT_LT(share, 1.15);
+    // A step cannot do more than its multiply-adds; but more than the math
+    // library does, which on some processors leaves half of them unused.
+    EXPECT_LT(step.at("gflops").get<double>(),
+              1.15 * found.at("peak").at("fma_gflops").get<double>());
     EXPECT_NEAR(share,
                 step.at("gflops").get<double>() /
                     found.at("peak").at("sgemm_gflops").get<double>(),
