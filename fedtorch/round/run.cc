@@ -42,6 +42,7 @@ class RunSession {
         request_(request),
         world_(BuildWorld(experiment)),
         workers_(WorkerCount(experiment), experiment, world_),
+        guard_(request.quiet ? -1 : STDERR_FILENO),
         directory_(OpenDirectory()),
         checkpoints_(directory_.checkpoints(), experiment.checkpoint_keep),
         store_(static_cast<std::size_t>(experiment.state_memory_mb) *
@@ -53,9 +54,8 @@ class RunSession {
 
   RunResult Run() {
     try {
-      const record::InterruptGuard guard(request_.quiet ? -1 : STDERR_FILENO);
       Start();
-      return Loop(guard);
+      return Loop();
     } catch (const core::Diverged& error) {
       Fail(record::RunState::kDiverged, error.what(), 3);
       throw;
@@ -137,7 +137,7 @@ class RunSession {
     Note("continuing after round " + std::to_string(done_));
   }
 
-  RunResult Loop(const record::InterruptGuard& guard) {
+  RunResult Loop() {
     record::Progress progress(
         std::cerr,
         {.mode =
@@ -148,7 +148,7 @@ class RunSession {
         Seconds);
     while (done_ < experiment_.rounds) {
       OneRound(&progress);
-      const record::StopRequest stop = guard.Requested();
+      const record::StopRequest stop = guard_.Requested();
       if (stop != record::StopRequest::kNone && done_ < experiment_.rounds) {
         progress.Finish();
         return Stop(stop);
@@ -347,6 +347,9 @@ class RunSession {
   const RunRequest& request_;
   const World world_;
   Workers workers_;
+  // Before the folder, whose status says from its first moment that the run
+  // goes on: a signal between the two would leave it so for ever.
+  record::InterruptGuard guard_;
   record::RunDirectory directory_;
   record::CheckpointFolder checkpoints_;
   client::StateStore store_;

@@ -2,6 +2,7 @@
 
 #include "fedtorch/aggregate/aggregator.h"
 #include "fedtorch/aggregate/pipeline.h"
+#include "tests/support/golden_inputs.h"
 
 #include <cstdint>
 #include <memory>
@@ -33,10 +34,9 @@ Updates DrawUpdates(std::uint64_t seed,
                     std::int64_t rows,
                     std::int64_t dimension);
 
-/// The inputs of robustness 1.3.
-std::vector<std::vector<double>> InputA();
-std::vector<std::vector<double>> InputB();
-std::vector<std::vector<double>> InputC();
+using support::InputA;
+using support::InputB;
+using support::InputC;
 
 /// Views float64 rows, which must live longer.
 UpdateTable TableOf(const std::vector<std::vector<double>>& rows);

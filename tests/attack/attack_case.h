@@ -1,6 +1,7 @@
 #pragma once
 
 #include "fedtorch/attack/attack.h"
+#include "tests/support/golden_inputs.h"
 
 #include <memory>
 #include <string>
@@ -27,9 +28,8 @@ struct Stage {
   Crafted Play(Attack& attack);
 };
 
-/// The inputs of robustness 1.3.
-std::vector<std::vector<double>> InputA();
-std::vector<std::vector<double>> InputB();
-std::vector<std::vector<double>> InputC();
+using support::InputA;
+using support::InputB;
+using support::InputC;
 
 }  // namespace fedtorch::attack

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <string_view>
 #include <thread>
 
 namespace fedtorch::scenarios {
@@ -29,13 +30,15 @@ std::vector<std::string> LongRun(const Scratch& scratch,
           (scratch.path() / output).string()};
 }
 
-// Tells whether some metrics.jsonl below `output` has grown beyond `bytes`.
+// Tells whether some file `name` below `output` has grown beyond `bytes`.
 // Folders come and go meanwhile, so every error means "not yet".
-bool HasGrown(const fs::path& output, std::size_t bytes) {
+bool HasGrown(const fs::path& output,
+              std::string_view name,
+              std::size_t bytes) {
   std::error_code error;
   fs::recursive_directory_iterator entry(output, error);
   while (!error && entry != fs::recursive_directory_iterator()) {
-    if (entry->path().filename() == "metrics.jsonl") {
+    if (entry->path().filename() == name) {
       const auto size = fs::file_size(entry->path(), error);
       if (!error && size > bytes) return true;
     }
@@ -47,7 +50,7 @@ bool HasGrown(const fs::path& output, std::size_t bytes) {
 // Waits until the run has done some rounds.
 void WaitForRounds(const fs::path& output, std::size_t bytes) {
   for (int i = 0; i < 3000; ++i) {
-    if (HasGrown(output, bytes)) return;
+    if (HasGrown(output, "metrics.jsonl", bytes)) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   FAIL() << "the run did not start";
@@ -104,6 +107,25 @@ TEST(Interruption, TerminationAsksForARetry) {
   WaitForRounds(scratch.path() / "runs", 5000);
   program.Signal(SIGTERM);
   EXPECT_EQ(program.Wait().code, 75);
+}
+
+// The status says "running" from the folder's first moment, so a signal must
+// be heeded from there on.
+TEST(Interruption, TerminationInTheFirstMomentIsRecorded) {
+  for (int i = 0; i < 5; ++i) {
+    const Scratch scratch;
+    const fs::path output = scratch.path() / "runs";
+    Program program(LongRun(scratch, "runs"));
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (!HasGrown(output, "status.json", 0)) {
+      ASSERT_LT(std::chrono::steady_clock::now(), end) << "no run was started";
+    }
+    program.Signal(SIGTERM);
+    ASSERT_EQ(program.Wait().code, 75);
+    EXPECT_EQ(
+        Json::parse(ReadFile(OnlyRun(output) / "status.json")).at("state"),
+        "preempted");
+  }
 }
 
 TEST(Interruption, ResumeAddsRoundsToAFinishedRun) {
